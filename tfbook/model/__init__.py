@@ -1,0 +1,1 @@
+"""What a Transformer is: torch alone, without data, training or plots."""

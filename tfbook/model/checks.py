@@ -1,0 +1,126 @@
+"""Bad input, told plainly: every check of the model raises here, names the argument, and gives
+both values.
+"""
+
+import torch
+
+
+def check_count(name, value, least=1):
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def check_heads(d_model, n_heads, rotary=False):
+    check_count("d_model", d_model)
+    check_count("n_heads", n_heads)
+    if d_model % n_heads:
+        raise ValueError(
+            f"d_model must be divisible by n_heads, got d_model={d_model} and n_heads={n_heads}"
+        )
+    if rotary and d_model // n_heads % 2:
+        raise ValueError(
+            f"d_head = d_model / n_heads must be even for rotary positions, which turn pairs; "
+            f"got {d_model} / {n_heads} = {d_model // n_heads}"
+        )
+
+
+def check_probability(name, value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def check_tensor(name, x):
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+
+
+def check_device(name, x, owner, device):
+    if x.device != device:
+        raise ValueError(f"{name} must be on the {owner}'s device {device}, got {x.device}")
+
+
+def check_ids(name, ids):
+    """Raise unless ids are integers of shape (B, length), not empty."""
+    check_tensor(name, ids)
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must be int64 or int32, got dtype {ids.dtype}")
+    if ids.dim() != 2 or ids.numel() == 0:
+        raise ValueError(
+            f"{name} must have shape (B, length), neither of them 0, got {tuple(ids.shape)}"
+        )
+
+
+def check_vectors(name, x, weight):
+    """Raise unless x is (B, length, width), not empty, and fits the layer's weight in width,
+    dtype and device.
+    """
+    check_tensor(name, x)
+    width = weight.size(-1)
+    if x.dim() != 3 or x.size(-1) != width or x.numel() == 0:
+        raise ValueError(
+            f"{name} must have shape (B, length, {width}), neither of them 0, got {tuple(x.shape)}"
+        )
+    if x.dtype != weight.dtype and not (
+        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
+    ):
+        raise TypeError(f"{name} must have the layer's dtype {weight.dtype}, got {x.dtype}")
+    check_device(name, x, "layer", weight.device)
+
+
+def check_mask(name, mask, shape, device):
+    """Raise unless the mask is boolean, on the device, and broadcastable to shape (B, H, T, S)."""
+    check_tensor(name, mask)
+    if mask.dtype != torch.bool:
+        raise TypeError(f"{name} must be boolean, True = may attend, got dtype {mask.dtype}")
+    check_device(name, mask, "query", device)
+    fits = mask.dim() <= 4 and all(
+        size in (1, wanted)
+        for size, wanted in zip(reversed(mask.shape), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"{name} must broadcast to (B, H, T, S) = {tuple(shape)}, got {tuple(mask.shape)}"
+        )
+
+
+def check_attention(query, key, value, mask):
+    """Raise unless query (B, H, T, D), key and value (B, H, S, D) and the mask fit each other."""
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        check_tensor(name, x)
+        if x.dim() != 4 or x.numel() == 0:
+            raise ValueError(
+                f"{name} must have shape (B, H, length, D), none of them 0, got {tuple(x.shape)}"
+            )
+        if not x.is_floating_point() or x.dtype != query.dtype:
+            raise TypeError(
+                f"{name} must be floating point, as the query ({query.dtype}) is, got {x.dtype}"
+            )
+        check_device(name, x, "query", query.device)
+    if query.shape[:2] != key.shape[:2] or query.size(-1) != key.size(-1):
+        raise ValueError(
+            "key must have the query's B, H and D, "
+            f"got query {tuple(query.shape)} and key {tuple(key.shape)}"
+        )
+    if key.shape[:3] != value.shape[:3]:
+        raise ValueError(
+            "value must have the key's B, H and S, "
+            f"got key {tuple(key.shape)} and value {tuple(value.shape)}"
+        )
+    if mask is not None:
+        check_mask("mask", mask, (*query.shape[:3], key.size(-2)), query.device)
+
+
+def check_memory(memory, mask, target, attention, mask_name):
+    """Raise unless memory and mask fit the attention layer and the target, ids or vectors."""
+    check_vectors("memory", memory, attention.query_projection.weight)
+    if memory.size(0) != target.size(0):
+        raise ValueError(
+            f"memory must have the target's batch of {target.size(0)}, got {memory.size(0)}"
+        )
+    if mask is not None:
+        shape = (target.size(0), attention.n_heads, target.size(1), memory.size(1))
+        check_mask(mask_name, mask, shape, target.device)

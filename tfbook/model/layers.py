@@ -1,0 +1,184 @@
+"""Between attention and the whole: feed-forward, Add & Norm, a layer of each stack, the way in."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tfbook.model.attention import MultiHeadAttention
+from tfbook.model.checks import check_device, check_ids
+from tfbook.model.positions import sinusoidal_positions
+
+
+class FeedForward(nn.Module):
+    r"""$\text{FFN}(x) = f(x W_1 + b_1) W_2 + b_2$ at every position alike (Vaswani et al. 2017,
+    equation 2).
+
+    $f$ is relu in the paper; gelu (Hendrycks & Gimpel 2016) or its tanh approximation on request.
+    Dropout follows $f$. (B, T, d_model) -> (B, T, d_model).
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.expand = nn.Linear(config.d_model, config.d_ff)
+        self.contract = nn.Linear(config.d_ff, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.activation = config.activation
+
+    def forward(self, x):
+        x = activate(self.expand(x), self.activation)  # (B, T, d_ff)
+        return self.contract(self.dropout(x))  # (B, T, d_model)
+
+
+def activate(x, name):
+    """$\\max(0, x)$ for "relu", $x \\, \\Phi(x)$ for "gelu", its tanh approximation for
+    "gelu_tanh"; the shape stays.
+    """
+    if name == "relu":
+        return F.relu(x)
+    return F.gelu(x, approximate="tanh" if name == "gelu_tanh" else "none")
+
+
+class AddNorm(nn.Module):
+    r"""Wraps a sublayer: $\text{Norm}(x + \text{Dropout}(f(x)))$ in post-norm, the paper's figure
+    1, and $x + \text{Dropout}(f(\text{Norm}(x)))$ in pre-norm (Xiong et al. 2020, table 1).
+
+    Called with x (B, T, d_model) and the function f; returns (B, T, d_model).
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+        self.pre = config.norm == "pre"
+
+    def forward(self, x, sublayer):
+        if self.pre:
+            return x + self.dropout(sublayer(self.norm(x)))  # (B, T, d_model)
+        return self.norm(x + self.dropout(sublayer(x)))  # (B, T, d_model)
+
+
+def self_attention(config):
+    """The attention of a sequence to itself: with rotary positions it alone turns its queries and
+    keys.
+    """
+    return MultiHeadAttention(
+        config.d_model, config.n_heads, config.dropout, rotary=config.positions == "rotary"
+    )
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then feed-forward, each in its Add & Norm (Vaswani et al. 2017, section
+    3.1).
+
+    x: (B, S, d_model); mask: boolean, broadcastable to (B, H, S, S). Returns (B, S, d_model).
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.self_attention = self_attention(config)
+        self.feed_forward = FeedForward(config)
+        self.add_norm = nn.ModuleList(AddNorm(config) for _ in range(2))
+
+    def forward(self, x, mask=None):
+        x = self.add_norm[0](x, lambda x: self.self_attention(x, x, x, mask)[0])
+        return self.add_norm[1](x, self.feed_forward)  # (B, S, d_model)
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, cross-attention to the memory, feed-forward, each in its Add & Norm
+    (section 3.1).
+
+    x: (B, T, d_model); memory: (B, S, d_model); mask broadcastable to (B, H, T, past + T),
+    memory_mask to (B, H, T, S). cross_attention=False leaves that sublayer out, parameters
+    included. Returns (B, T, d_model).
+    """
+
+    def __init__(self, config, cross_attention=True):
+        super().__init__()
+        self.self_attention = self_attention(config)
+        if cross_attention:
+            self.cross_attention = MultiHeadAttention(
+                config.d_model, config.n_heads, config.dropout
+            )
+        self.feed_forward = FeedForward(config)
+        self.add_norm = nn.ModuleList(AddNorm(config) for _ in range(3 if cross_attention else 2))
+
+    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
+        def attend(x):
+            return self.self_attention(x, x, x, mask, cache=cache)[0]
+
+        def consult_memory(x):
+            return self.cross_attention(x, memory, memory, memory_mask, cache=cache, static=True)[0]
+
+        x = self.add_norm[0](x, attend)
+        if memory is not None:
+            x = self.add_norm[1](x, consult_memory)
+        return self.add_norm[-1](x, self.feed_forward)  # (B, T, d_model)
+
+
+class InputEmbedding(nn.Module):
+    r"""Ids to vectors: $\text{Dropout}(\sqrt{d_\text{model}}\, E_{id} + PE_p)$ (Vaswani et al.
+    2017, sections 3.4, 3.5, 5.4).
+
+    ids: (B, T) integers; the first of them stands at position `past`. Returns (B, T, d_model).
+    With rotary positions or none, nothing is added here. Raises TypeError for ids that are not
+    integers; ValueError for ids of another rank, empty, on another device, outside the
+    vocabulary, or reaching beyond max_length.
+    """
+
+    def __init__(self, vocab, config):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, config.d_model)
+        if config.positions == "learned":
+            self.places = nn.Embedding(config.max_length, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.positions, self.max_length = config.positions, config.max_length
+
+    def forward(self, ids, past=0, name="ids"):
+        self._check(ids, past, name)
+        x = self.tokens(ids)  # (B, T, d_model)
+        x = x * math.sqrt(x.size(-1))
+        if self.positions == "sinusoidal":
+            x = x + sinusoidal_positions(
+                ids.size(1), x.size(-1), past, like=x
+            )  # (T, d_model), the same for all of B
+        elif self.positions == "learned":
+            places = torch.arange(past, past + ids.size(1), device=ids.device)
+            x = x + self.places(places)  # (T, d_model), likewise
+        return self.dropout(x)  # (B, T, d_model)
+
+    def _check(self, ids, past, name):
+        check_ids(name, ids)
+        check_device(name, ids, "model", self.tokens.weight.device)
+        if past + ids.size(1) > self.max_length:
+            raise ValueError(
+                f"{name} must end by max_length={self.max_length}, got {past + ids.size(1)} symbols"
+            )
+        vocab = self.tokens.num_embeddings
+        low, high = (int(bound) for bound in ids.aminmax())
+        if low < 0 or high >= vocab:
+            raise ValueError(
+                f"{name} must lie in the vocabulary, 0 to {vocab - 1}, got ids from {low} to {high}"
+            )
+
+
+def init_weights(model):
+    r"""What every parameter starts as; returns the model.
+
+    Projections: Xavier uniform (Glorot & Bengio 2010), biases 0, norms the identity. Token
+    embeddings: normal with deviation $1/\sqrt{d_\text{model}}$, so that scaled by
+    $\sqrt{d_\text{model}}$ they have deviation 1, and a tied output starts with logits of
+    deviation near 1. Learned positions: normal with deviation 0.02.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, InputEmbedding):
+            nn.init.normal_(module.tokens.weight, std=module.tokens.embedding_dim**-0.5)
+            if module.positions == "learned":
+                nn.init.normal_(module.places.weight, std=0.02)
+    return model

@@ -1,0 +1,122 @@
+"""The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017), figure 1."""
+
+from torch import nn
+
+from tfbook.model.checks import check_ids, check_memory, check_vectors
+from tfbook.model.layers import DecoderLayer, EncoderLayer, InputEmbedding, init_weights
+from tfbook.model.masks import causal_mask, padding_mask
+
+
+class Encoder(nn.Module):
+    """A stack of encoder layers: vectors in, vectors out (section 3.1).
+
+    Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S); returns (B, S,
+    d_model). It adds nothing to its input: embedding scale, positions and embedding dropout
+    belong to the caller, rotary positions to attention.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
+        self.norm = final_norm(config)
+        init_weights(self)
+
+    def forward(self, x, mask=None):
+        check_vectors("x", x, self.layers[0].self_attention.query_projection.weight)
+        for layer in self.layers:
+            x = layer(x, mask)  # (B, S, d_model)
+        return self.norm(x)  # (B, S, d_model)
+
+
+class Decoder(nn.Module):
+    """A stack of decoder layers: vectors in, vectors out (section 3.1).
+
+    Called with x (B, T, d_model), memory (B, S, d_model), a boolean mask broadcastable to (B, H,
+    T, T) and a memory_mask broadcastable to (B, H, T, S); returns (B, T, d_model). The caller
+    passes `causal_mask`: without it every position sees all others. With a `KeyValueCache`, x
+    holds the new positions alone, and the mask covers (B, H, T, past + T). cross_attention=False
+    makes a decoder-only stack. Raises ValueError when a memory is missing, or given and not
+    wanted.
+    """
+
+    def __init__(self, config, cross_attention=True):
+        super().__init__()
+        self.cross_attention = cross_attention
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, cross_attention) for _ in range(config.n_layers)
+        )
+        self.norm = final_norm(config)
+        init_weights(self)
+
+    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
+        if self.cross_attention and memory is None:
+            raise ValueError("memory must be (B, S, d_model) when cross_attention=True, got None")
+        if not self.cross_attention and memory is not None:
+            raise ValueError(
+                f"memory must be None when cross_attention=False, got {tuple(memory.shape)}"
+            )
+        first = self.layers[0].self_attention
+        check_vectors("x", x, first.query_projection.weight)
+        if memory is not None:
+            check_memory(memory, memory_mask, x, first, "memory_mask")
+        for layer in self.layers:
+            x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
+        return self.norm(x)  # (B, T, d_model)
+
+
+def final_norm(config):
+    """The norm behind a stack's last layer, or nothing."""
+    if config.final_norm:
+        return nn.LayerNorm(config.d_model, eps=config.norm_eps)
+    return nn.Identity()
+
+
+class Transformer(nn.Module):
+    """The whole: source and target ids in, logits over the next target symbol out (section 3).
+
+    Called with source (B, S) and target (B, T) integers, padded with config.pad; returns logits
+    (B, T, V). Pads are masked inside, and no target position sees a later one. Raises TypeError
+    or ValueError naming source or target.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        for name in ("source_vocab", "target_vocab"):
+            if getattr(config, name) is None:
+                raise ValueError(
+                    f"config.{name} must be the number of symbols for a Transformer, got None"
+                )
+        self.config = config
+        self.source_embedding = InputEmbedding(config.source_vocab, config)
+        self.target_embedding = InputEmbedding(config.target_vocab, config)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.output = nn.Linear(config.d_model, config.target_vocab, bias=False)
+        init_weights(self)
+        if config.tie_embeddings:
+            self.output.weight = self.target_embedding.tokens.weight
+
+    def forward(self, source, target):
+        memory = self.encode(source)  # (B, S, d_model)
+        return self.decode(target, memory, padding_mask(source, self.config.pad))  # (B, T, V)
+
+    def encode(self, source):
+        """Source ids (B, S) to the memory (B, S, d_model)."""
+        x = self.source_embedding(source, name="source")  # (B, S, d_model)
+        return self.encoder(x, padding_mask(source, self.config.pad))  # (B, S, d_model)
+
+    def decode(self, target, memory, source_mask=None, cache=None):
+        """Target ids (B, T), memory (B, S, d_model), its mask (B, 1, 1, S) to logits (B, T, V).
+
+        With a `KeyValueCache`, target holds only the ids that are new since the last call.
+        """
+        check_ids("target", target)
+        first = self.decoder.layers[0].self_attention
+        check_memory(memory, source_mask, target, first, "source_mask")
+        past = 0 if cache is None else cache.length
+        x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
+        keep = padding_mask(target, self.config.pad)  # (B, 1, 1, T)
+        if cache is not None:
+            keep = cache.extend(keep)  # (B, 1, 1, past + T)
+        mask = keep & causal_mask(target.size(1), past, target.device)  # (B, 1, T, past + T)
+        return self.output(self.decoder(x, memory, mask, source_mask, cache=cache))  # (B, T, V)
