@@ -1,0 +1,52 @@
+# Everything below needs Python 3.11 to 3.13, pip and make; the rest is installed into .venv.
+#   make book PYTHON=python3.12        another Python
+#   make book TORCH_INDEX=<address>    PyTorch's CPU build (or another): the address that pytorch.org/get-started/locally
+#                                      shows after --index-url; give it on the first run, or after make clean
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+JUPYTERLAB = jupyterlab==4.6.6
+
+PY = .venv/bin/python
+PIP = $(PY) -m pip --disable-pip-version-check install
+INSTALLED = .venv/.installed
+
+.PHONY: book test lessons lab test-gpu clean help
+
+book: $(INSTALLED)  ## build the site into _build/html (the default)
+	.venv/bin/jupyter-book build . --all -n -W --keep-going -q
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: $(INSTALLED)  ## lint, unit tests and the site's build, then every notebook against its stored outputs
+	$(PY) -m ruff check .
+	TFBOOK_SCALE=cpu OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+	TFBOOK_SCALE=cpu $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
+
+lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data changed
+	TFBOOK_SCALE=cpu $(PY) book/_ext/lessons.py
+
+lab: .venv/.lab  ## read and run the lessons in JupyterLab
+	cd book && ../$(PY) -m jupyterlab
+
+test-gpu: $(INSTALLED)  ## run every notebook at scale gpu and record the run
+	TFBOOK_SCALE=gpu $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=3600 --junitxml=_build/test-gpu.xml book; \
+	status=$$?; echo "The run is recorded in $(CURDIR)/_build/test-gpu.xml"; exit $$status
+
+clean:  ## remove all that the targets above made, .venv too
+	rm -rf .venv _build .pytest_cache .ruff_cache *.egg-info
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1: /p' Makefile | awk -F ': ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+# torch goes first and by its exact pin, so that TORCH_INDEX serves torch alone and everything else comes from PyPI.
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("The book needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % v[:2])'
+	@$(PY) -m pip --version > /dev/null 2>&1 || { echo "Making .venv: a few minutes, 1.4 GB with PyTorch's CPU build"; $(PYTHON) -m venv --clear .venv; }
+	$(PIP) $(if $(TORCH_INDEX),--no-deps --index-url "$(TORCH_INDEX)") "$$(grep '^torch==' requirements.txt)"
+	$(PIP) --quiet -r requirements.txt
+	@touch $@
+
+.venv/.lab: $(INSTALLED) Makefile
+	$(PIP) --quiet -r requirements.txt $(JUPYTERLAB)
+	@touch $@
