@@ -145,7 +145,7 @@ def beam_search_nbest(model, source, start, stop, max_length, beam=4, length_pen
         if all(len(hypotheses) == beam for hypotheses in finished):
             break
         scores, kept = best.masked_fill(stops, float("-inf")).topk(beam)  # (B, beam)
-        rows, symbol = rows.gather(1, kept).flatten(), symbol.gather(1, kept).flatten()
+        rows, symbol = (x.gather(1, kept).flatten() for x in (rows, symbol))  # (B·beam,) twice
         ids, new = torch.cat((ids[rows], symbol[:, None]), dim=1), symbol[:, None]
         cache.select(rows)
     for b, hypotheses in enumerate(finished):  # what reached max_length without a stop

@@ -123,6 +123,11 @@ class KeyValueCache(dict):
         return 0 if self.keep is None else self.keep.size(-1)
 
     def append(self, layer, key, value):
+        """Add a layer's new keys and values (B, H, T, D); returns all of them (B, H, past + T,
+        D).
+
+        Raises ValueError when their batch is not the cached one.
+        """
         if layer in self:
             past_key, past_value = self[layer]
             if past_key.size(0) != key.size(0):

@@ -6,6 +6,7 @@ import torch
 
 
 def check_count(name, value, least=1):
+    """Raise unless value is an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < least:
@@ -13,6 +14,7 @@ def check_count(name, value, least=1):
 
 
 def check_heads(d_model, n_heads, rotary=False):
+    """Raise unless d_model splits into n_heads, of even width when rotary."""
     check_count("d_model", d_model)
     check_count("n_heads", n_heads)
     if d_model % n_heads:
@@ -27,6 +29,7 @@ def check_heads(d_model, n_heads, rotary=False):
 
 
 def check_probability(name, value):
+    """Raise unless value is a number in [0, 1)."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
     if not 0 <= value < 1:
@@ -34,11 +37,13 @@ def check_probability(name, value):
 
 
 def check_tensor(name, x):
+    """Raise unless x is a tensor."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
 
 
 def check_device(name, x, owner, device):
+    """Raise unless x is on the device, which is the owner's."""
     if x.device != device:
         raise ValueError(f"{name} must be on the {owner}'s device {device}, got {x.device}")
 

@@ -67,4 +67,5 @@ class TransformerConfig:
 
     @property
     def d_head(self) -> int:
+        """Width of one head: d_model / n_heads."""
         return self.d_model // self.n_heads

@@ -22,6 +22,7 @@ class Recurrent(nn.Module):
             nn.init.uniform_(parameter, -(d_hidden**-0.5), d_hidden**-0.5)
 
     def walk(self, x, state):
+        """Step through x (B, T, d_input) from a state; all outputs (B, T, d_hidden), last state."""
         check_vectors("x", x, self.from_input.weight)
         for hidden in state:
             if hidden.shape != (x.size(0), self.d_hidden):
@@ -53,6 +54,7 @@ class RNN(Recurrent):
         return outputs, hidden
 
     def step(self, gates, state):
+        """Gates (B, d_hidden) to the next state."""
         return (gates.tanh(),)
 
 
@@ -74,6 +76,7 @@ class LSTM(Recurrent):
         return self.walk(x, (zeros, zeros) if state is None else state)
 
     def step(self, gates, state):
+        """Gates (B, 4 · d_hidden) and the state to the next state."""
         i, f, g, o = gates.chunk(4, dim=-1)  # (B, d_hidden) each
         cell = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()  # (B, d_hidden)
         return o.sigmoid() * cell.tanh(), cell

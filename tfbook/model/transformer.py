@@ -12,7 +12,8 @@ class Encoder(nn.Module):
 
     Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S); returns (B, S,
     d_model). It adds nothing to its input: embedding scale, positions and embedding dropout
-    belong to the caller, rotary positions to attention.
+    belong to the caller, rotary positions to attention. Raises TypeError or ValueError naming x
+    or mask.
     """
 
     def __init__(self, config):
@@ -36,7 +37,7 @@ class Decoder(nn.Module):
     passes `causal_mask`: without it every position sees all others. With a `KeyValueCache`, x
     holds the new positions alone, and the mask covers (B, H, T, past + T). cross_attention=False
     makes a decoder-only stack. Raises ValueError when a memory is missing, or given and not
-    wanted.
+    wanted; TypeError or ValueError naming x, memory or mask when they do not fit.
     """
 
     def __init__(self, config, cross_attention=True):
@@ -101,14 +102,15 @@ class Transformer(nn.Module):
         return self.decode(target, memory, padding_mask(source, self.config.pad))  # (B, T, V)
 
     def encode(self, source):
-        """Source ids (B, S) to the memory (B, S, d_model)."""
+        """Source ids (B, S) to the memory (B, S, d_model). Raises TypeError or ValueError."""
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
         return self.encoder(x, padding_mask(source, self.config.pad))  # (B, S, d_model)
 
     def decode(self, target, memory, source_mask=None, cache=None):
         """Target ids (B, T), memory (B, S, d_model), its mask (B, 1, 1, S) to logits (B, T, V).
 
-        With a `KeyValueCache`, target holds only the ids that are new since the last call.
+        With a `KeyValueCache`, target holds only the ids that are new since the last call. Raises
+        TypeError or ValueError naming target, memory or source_mask.
         """
         check_ids("target", target)
         first = self.decoder.layers[0].self_attention

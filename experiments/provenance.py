@@ -1,0 +1,47 @@
+"""Where a result came from: each experiment ends by writing its numbers together with this."""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "experiments" / "results"
+
+
+def source_hash():
+    """SHA-256 over the package's source, so that a result names the code it was made with."""
+    digest = hashlib.sha256()
+    for file in sorted((ROOT / "tfbook").rglob("*.py")):
+        digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def write(name, numbers, seeds):
+    """Write experiments/results/NAME.json: the numbers, and what is needed to judge them."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    result = {
+        "command": f"python experiments/{Path(sys.argv[0]).name}",
+        "seeds": list(seeds),
+        "numbers": numbers,
+        "date": datetime.date.today().isoformat(),
+        "source": {"after_commit": commit.stdout.strip(), "sha256": source_hash()},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__.partition("+")[0],
+        },
+        "machine": f"{platform.machine()} CPU, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads",
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {path.relative_to(ROOT)}")

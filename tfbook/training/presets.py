@@ -1,0 +1,76 @@
+"""How much a lesson trains: one frozen preset for each lesson and scale.
+
+The environment variable TFBOOK_SCALE chooses the scale: "cpu" (the default, what the site shows)
+or "gpu". Lessons read their preset and never ask for the scale themselves.
+"""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One training: the model's size, then the recipe. tokens: ids in a batch, pads included."""
+
+    d_model: int
+    n_heads: int
+    n_layers: int
+    d_ff: int
+    dropout: float
+    tokens: int
+    steps: int
+    learning_rate: float
+    warmup: int
+    label_smoothing: float = 0.0
+
+    def architecture(self):
+        """The fields that a `TransformerConfig` takes, as a dictionary."""
+        names = ("d_model", "n_heads", "n_layers", "d_ff", "dropout")
+        return {name: getattr(self, name) for name in names}
+
+
+PRESETS = {
+    "article-example": {
+        "cpu": Preset(32, 2, 1, 64, 0.0, tokens=640, steps=250, learning_rate=3e-3, warmup=0),
+        "gpu": Preset(64, 2, 1, 128, 0.0, tokens=2560, steps=250, learning_rate=3e-3, warmup=0),
+    },
+    "copy": {
+        "cpu": Preset(64, 2, 1, 128, 0.0, tokens=800, steps=400, learning_rate=3e-3, warmup=30),
+        "gpu": Preset(64, 2, 2, 128, 0.0, tokens=4000, steps=500, learning_rate=2e-3, warmup=50),
+    },
+    "pronunciation": {
+        "cpu": Preset(128, 4, 2, 512, 0.0, 700, steps=2000, learning_rate=2e-3, warmup=150),
+        "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, steps=4000, learning_rate=1e-3, warmup=500),
+    },
+}
+
+
+def scale():
+    """The scale that TFBOOK_SCALE names. Raises ValueError when it names another."""
+    name = os.environ.get("TFBOOK_SCALE", "cpu")
+    if name not in ("cpu", "gpu"):
+        raise ValueError(f"TFBOOK_SCALE must be 'cpu' or 'gpu', got {name!r}")
+    return name
+
+
+def preset(lesson):
+    """The `Preset` of a lesson at the scale in force. Raises ValueError for an unknown lesson."""
+    if lesson not in PRESETS:
+        raise ValueError(f"lesson must be one of {sorted(PRESETS)}, got {lesson!r}")
+    return PRESETS[lesson][scale()]
+
+
+def device():
+    """Where to compute: the CPU at scale "cpu"; at "gpu" CUDA, else Apple's MPS.
+
+    Raises RuntimeError at scale "gpu" on a machine with neither.
+    """
+    if scale() == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    raise RuntimeError("TFBOOK_SCALE=gpu needs CUDA or MPS, and PyTorch finds neither here")
