@@ -1,6 +1,7 @@
 """The command line: python -m tfbook pronounce | train | evaluate."""
 
 import argparse
+import os
 import sys
 
 from tfbook.data.pronunciation import load_pronunciation
@@ -8,7 +9,9 @@ from tfbook.pretrained.pronouncer import check_word, load_pronouncer, train_pron
 
 
 def main(arguments=None):
-    """Run one command; returns the exit status: 0, or 2 after one line about what was wrong."""
+    """Run one command; returns the exit status: 0, or 2 after one line about what was wrong, or 141
+    when nobody reads the output any more, as after `| head -1`.
+    """
     parser = argparse.ArgumentParser(prog="python -m tfbook", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     say = commands.add_parser("pronounce", help="letters to sounds, one word a line")
@@ -23,7 +26,12 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         run = {"pronounce": pronounce, "train": train, "evaluate": evaluate}[options.command]
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        return 141
     except (ValueError, OSError) as error:
         print(f"tfbook: {error}", file=sys.stderr)
         return 2

@@ -24,5 +24,9 @@ class MostFrequentSound:
         self.sounds = {letter: sounds.most_common(1)[0][0] for letter, sounds in counts.items()}
 
     def pronounce(self, word):
-        """A word of the letters a to z to a list of phones, one a letter."""
+        """A word of the letters a to z to a list of phones, one a letter. Raises ValueError for
+        another letter.
+        """
+        if not self.sounds.keys() >= set(word):
+            raise ValueError(f"word must be made of the letters a to z, got {word!r:.80}")
         return [self.sounds[letter] for letter in word]

@@ -8,10 +8,11 @@ import functools
 import math
 
 import torch
+import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from tfbook.model.attention import KeyValueCache
-from tfbook.model.checks import check_count, check_ids
+from tfbook.model.checks import check_count, check_ids, check_number
 from tfbook.model.masks import padding_mask
 
 
@@ -61,10 +62,13 @@ def sample(
     `torch.Generator`, for repeatable draws. The rest, and what is returned, as in
     `greedy_decode`.
     """
+    check_number("temperature", temperature)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be in (0, 1], got {top_p}")
+    if top_p is not None:
+        check_number("top_p", top_p)
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1], got {top_p}")
     if top_k is not None:
         check_count("top_k", top_k)
 
@@ -82,8 +86,7 @@ def sample(
 
 @_decoding
 def _extend(model, source, start, stop, max_length, choose, cache):
-    check_count("max_length", max_length)
-    memory, source_mask, prefix = _prepare(model, source, start)
+    memory, source_mask, prefix = _prepare(model, source, start, max_length)
     new = prefix  # (B, T)
     remembered = KeyValueCache() if cache else None
     done = torch.zeros(len(prefix), dtype=torch.bool, device=prefix.device)
@@ -108,8 +111,9 @@ def beam_search(model, source, start, stop, max_length, beam=4, length_penalty=0
     as in `greedy_decode`.
     """
     found = beam_search_nbest(model, source, start, stop, max_length, beam, length_penalty)
-    best = [hypotheses[0][0] for hypotheses in found]
-    return pad_sequence(best, True, model.config.pad)  # (B, at most max_length)
+    # one place for the stop, which is a pad in what greedy decoding returns, too
+    best = [F.pad(hypotheses[0][0], (0, 1), value=model.config.pad) for hypotheses in found]
+    return pad_sequence(best, True, model.config.pad)[:, :max_length]  # (B, at most max_length)
 
 
 @_decoding
@@ -120,9 +124,9 @@ def beam_search_nbest(model, source, start, stop, max_length, beam=4, length_pen
     ids hold neither start nor stop; the log-probability is of the whole sequence, stop included,
     and not divided by anything. Arguments as in `beam_search`.
     """
-    check_count("max_length", max_length)
     check_count("beam", beam)
-    memory, source_mask, prefix = _prepare(model, source, start)
+    check_number("length_penalty", length_penalty)
+    memory, source_mask, prefix = _prepare(model, source, start, max_length)
     n_rows, cache = len(prefix), KeyValueCache()
     first = torch.arange(n_rows, device=prefix.device)[:, None] * beam  # (B, 1), a row's first beam
     owner = (first // beam).expand(-1, beam).flatten()  # (B·beam,), the row each beam belongs to
@@ -156,12 +160,20 @@ def beam_search_nbest(model, source, start, stop, max_length, beam=4, length_pen
     return [[(ids, score) for ids, score, _ in hypotheses[:beam]] for hypotheses in finished]
 
 
-def _prepare(model, source, start):
+def _prepare(model, source, start, max_length):
     """The memory, its mask, and the prefix (B, T) on the model's device."""
+    check_count("max_length", max_length)
     device = next(model.parameters()).device
+    if not isinstance(start, int | list | tuple | torch.Tensor):
+        raise TypeError(f"start must be an id or a prefix of ids, got {start!r}")
     prefix = torch.as_tensor(start, device=device)
     prefix = prefix.reshape(1, -1) if prefix.dim() < 2 else prefix  # (1, T) or (B, T)
     check_ids("start", prefix)
+    if prefix.size(1) + max_length - 1 > model.config.max_length:  # the last symbol is not fed back
+        raise ValueError(
+            f"start and max_length must fit into the model's max_length="
+            f"{model.config.max_length}, got {prefix.size(1)} and {max_length} symbols"
+        )
     if source is None:
         return None, None, prefix
     memory = model.encode(source)  # (B, S, d_model)

@@ -19,9 +19,10 @@ def error_rates(predictions, references):
 
     predictions: a list of phone sequences. references: for each a list of accepted variants, of
     which the one with the fewest edits counts (ties: the longest). Returns (PER, WER). Raises
-    ValueError when the lists differ in length, are empty, or a word has no variant.
+    ValueError when the lists differ in length, are empty, or a word has no variant or an empty one.
     """
-    if len(predictions) != len(references) or not references or not all(references):
+    told = bool(references) and all(variants and all(map(len, variants)) for variants in references)
+    if len(predictions) != len(references) or not told:
         raise ValueError(
             "references must hold at least one variant for each prediction, "
             f"got {len(predictions)} predictions and {len(references)} references"

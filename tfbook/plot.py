@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
-BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#767676"  # more in the style's color cycle
+BLUE, ORANGE = "#0072B2", "#D55E00"  # the first two of the style's color cycle
 
 
 def setup():

@@ -27,9 +27,11 @@ def bucket(pairs, tokens, generator):
     random order.
 
     tokens: the most that one batch may hold, pads included, source and target together.
-    generator: the `torch.Generator` that shuffles. Raises ValueError when a single pair is too
-    long.
+    generator: the `torch.Generator` that shuffles. Raises ValueError when there is no pair, or a
+    single one is too long.
     """
+    if not pairs:
+        raise ValueError(f"pairs must hold at least one pair, got {pairs!r}")
     sizes = [(len(source), len(target) + 2) for source, target in pairs]
     longest = max(sum(size) for size in sizes)
     if longest > tokens:

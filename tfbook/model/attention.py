@@ -112,7 +112,7 @@ class KeyValueCache(dict):
 
     Made empty by the caller and passed to every step of one sequence; a step then takes only the
     symbols that are new. keep: (B, 1, 1, S), the padding mask of the target symbols so far, or
-    None before the first step.
+    None before the first step. Raises ValueError when the batch changes.
     """
 
     keep = None
@@ -130,10 +130,7 @@ class KeyValueCache(dict):
         """
         if layer in self:
             past_key, past_value = self[layer]
-            if past_key.size(0) != key.size(0):
-                raise ValueError(
-                    f"cache must hold the input's batch of {key.size(0)}, got {past_key.size(0)}"
-                )
+            self._check_batch(key, past_key)
             key = torch.cat((past_key, key), dim=-2)  # (B, H, past + T, D)
             value = torch.cat((past_value, value), dim=-2)  # (B, H, past + T, D)
         self[layer] = key, value
@@ -141,8 +138,18 @@ class KeyValueCache(dict):
 
     def extend(self, keep):
         """Remember which new symbols are real; returns the mask over all, (B, 1, 1, past + T)."""
-        self.keep = keep if self.keep is None else torch.cat((self.keep, keep), dim=-1)
-        return self.keep  # (B, 1, 1, past + T)
+        if self.keep is not None:
+            self._check_batch(keep, self.keep)
+            keep = torch.cat((self.keep, keep), dim=-1)  # (B, 1, 1, past + T)
+        self.keep = keep
+        return keep
+
+    @staticmethod
+    def _check_batch(new, past):
+        if new.size(0) != past.size(0):
+            raise ValueError(
+                f"cache must hold the input's batch of {new.size(0)}, got {past.size(0)}"
+            )
 
     def select(self, rows):
         """Keep only these rows of the batch, in this order (rows may repeat): how a beam search

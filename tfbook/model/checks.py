@@ -28,10 +28,15 @@ def check_heads(d_model, n_heads, rotary=False):
         )
 
 
-def check_probability(name, value):
-    """Raise unless value is a number in [0, 1)."""
+def check_number(name, value):
+    """Raise unless value is an int or a float."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+
+
+def check_probability(name, value):
+    """Raise unless value is a number in [0, 1)."""
+    check_number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
 
@@ -69,6 +74,11 @@ def check_vectors(name, x, weight):
         raise ValueError(
             f"{name} must have shape (B, length, {width}), neither of them 0, got {tuple(x.shape)}"
         )
+    check_fits(name, x, weight)
+
+
+def check_fits(name, x, weight):
+    """Raise unless x has the dtype, or under autocast a floating one, and the device of weight."""
     if x.dtype != weight.dtype and not (
         x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
     ):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tfbook.model.checks import check_count, check_heads, check_probability
+from tfbook.model.checks import check_count, check_heads, check_number, check_probability
 
 CHOICES = {
     "norm": ("pre", "post"),
@@ -60,6 +60,11 @@ class TransformerConfig:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
         check_probability("dropout", self.dropout)
+        for name in ("final_norm", "tie_embeddings"):
+            flag = getattr(self, name)
+            if not isinstance(flag, bool) and (name, flag) != ("final_norm", None):
+                raise TypeError(f"{name} must be True or False, got {flag!r}")
+        check_number("norm_eps", self.norm_eps)
         if not self.norm_eps > 0:
             raise ValueError(f"norm_eps must be positive, got {self.norm_eps}")
         if self.final_norm is None:

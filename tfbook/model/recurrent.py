@@ -5,7 +5,7 @@ Hochreiter & Schmidhuber 1997.
 import torch
 from torch import nn
 
-from tfbook.model.checks import check_vectors
+from tfbook.model.checks import check_fits, check_tensor, check_vectors
 
 
 class Recurrent(nn.Module):
@@ -13,9 +13,9 @@ class Recurrent(nn.Module):
     what one step does.
     """
 
-    def __init__(self, d_input, d_hidden, n_gates):
+    def __init__(self, d_input, d_hidden, n_gates, n_states):
         super().__init__()
-        self.d_hidden = d_hidden
+        self.d_hidden, self.n_states = d_hidden, n_states
         self.from_input = nn.Linear(d_input, n_gates * d_hidden)
         self.from_hidden = nn.Linear(d_hidden, n_gates * d_hidden)
         for parameter in self.parameters():
@@ -24,7 +24,13 @@ class Recurrent(nn.Module):
     def walk(self, x, state):
         """Step through x (B, T, d_input) from a state; all outputs (B, T, d_hidden), last state."""
         check_vectors("x", x, self.from_input.weight)
+        if state is None:
+            state = (x.new_zeros(x.size(0), self.d_hidden),) * self.n_states
+        if len(state) != self.n_states:
+            raise ValueError(f"state must hold {self.n_states} tensors, got {len(state)}")
         for hidden in state:
+            check_tensor("state", hidden)
+            check_fits("state", hidden, self.from_hidden.weight)
             if hidden.shape != (x.size(0), self.d_hidden):
                 raise ValueError(
                     f"state must have shape {(x.size(0), self.d_hidden)}, got {tuple(hidden.shape)}"
@@ -46,11 +52,10 @@ class RNN(Recurrent):
     """
 
     def __init__(self, d_input, d_hidden):
-        super().__init__(d_input, d_hidden, n_gates=1)
+        super().__init__(d_input, d_hidden, n_gates=1, n_states=1)
 
     def forward(self, x, state=None):
-        state = x.new_zeros(x.size(0), self.d_hidden) if state is None else state
-        outputs, (hidden,) = self.walk(x, (state,))
+        outputs, (hidden,) = self.walk(x, None if state is None else (state,))
         return outputs, hidden
 
     def step(self, gates, state):
@@ -69,11 +74,10 @@ class LSTM(Recurrent):
     """
 
     def __init__(self, d_input, d_hidden):
-        super().__init__(d_input, d_hidden, n_gates=4)
+        super().__init__(d_input, d_hidden, n_gates=4, n_states=2)
 
     def forward(self, x, state=None):
-        zeros = x.new_zeros(x.size(0), self.d_hidden)
-        return self.walk(x, (zeros, zeros) if state is None else state)
+        return self.walk(x, state)
 
     def step(self, gates, state):
         """Gates (B, 4 · d_hidden) and the state to the next state."""

@@ -1,6 +1,5 @@
 """The book's own pronouncer: a Transformer from letters to sounds, stored as weights and a card."""
 
-import copy
 import datetime
 import hashlib
 import json
@@ -8,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save
 
 from tfbook.data.batching import pad_batch
 from tfbook.data.pronunciation import LETTERS, SHA256, SOUNDS, encode_pairs, load_pronunciation
@@ -37,7 +37,7 @@ class Pronouncer:
 
         word: letters a to z, in any case. beam: sequences kept side by side, at least nbest.
         Raises ValueError for an empty word, another character, or a word longer than the model
-        takes.
+        takes, TypeError for what is no string.
         """
         return self.pronounce_all([word], beam, nbest)[0]
 
@@ -65,15 +65,16 @@ class Pronouncer:
 
 
 def check_word(word, limit=None):
-    """The word in lower case. Raises ValueError unless it is letters a to z, at most limit."""
-    lower = word.lower()
-    if not lower or not all("a" <= letter <= "z" for letter in lower):
+    """The word in lower case. Raises TypeError unless it is a string, ValueError unless it is
+    letters a to z, at most limit.
+    """
+    if not isinstance(word, str):
+        raise TypeError(f"word must be a str, got {word!r:.40} of type {type(word).__name__}")
+    if not (word.isascii() and word.isalpha()):
         raise ValueError(f"word must be made of the letters a to z, got {word[:40]!r}")
-    if limit and len(lower) > limit:
-        raise ValueError(
-            f"word must have at most {limit} letters, got {len(lower)}: {word[:20]!r}…"
-        )
-    return lower
+    if limit and len(word) > limit:
+        raise ValueError(f"word must have at most {limit} letters, got {len(word)}: {word[:20]!r}…")
+    return word.lower()
 
 
 def pronouncer_config(recipe):
@@ -110,7 +111,8 @@ def train_pronouncer(folder, seed=0, report=None):
 def save_pronouncer(model, folder, card):
     """Write the weights as 16-bit floats, and the card with the model's config and their hash."""
     weights = Path(folder, "pronouncer.safetensors")
-    save_model(copy.deepcopy(model).cpu().half(), str(weights))
+    tensors = {name: p.detach().cpu().half() for name, p in model.named_parameters()}
+    weights.write_bytes(save(tensors))  # what is tied has one name here, and is stored once
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     card = {**card, "config": asdict(model.config), "sha256": digest}
     text = json.dumps(card, indent=2) + "\n"
@@ -139,5 +141,9 @@ def load_pronouncer(folder=WEIGHTS):
             f"{weights.name} must have sha256 {digest}, got {found}: damaged, or another's"
         )
     model = Transformer(config)
-    load_model(model, str(weights))
+    try:
+        load_model(model, str(weights))
+    except (RuntimeError, SafetensorError) as error:
+        words = " ".join(str(error).split())
+        raise ValueError(f"{weights.name} must fit {card.name}, got {words:.160}") from error
     return Pronouncer(model.eval())

@@ -34,7 +34,7 @@ def train(model, pairs, recipe, seed=0, report=None):
     Each step takes one batch: the decoder reads the target up to each symbol and is scored on the
     next. AdamW (Loshchilov & Hutter 2019) with clipped gradients. recipe: a `Preset`. seed:
     decides the order of the pairs and the dropout. report: called with one line of text ten
-    times.
+    times, or at every step of fewer.
     """
     torch.manual_seed(seed)
     order = torch.Generator().manual_seed(seed)
@@ -59,7 +59,7 @@ def train(model, pairs, recipe, seed=0, report=None):
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-        if report and step % max(1, recipe.steps // 10) == 0:
+        if report and step * 10 // recipe.steps > (step - 1) * 10 // recipe.steps:
             report(f"step {step:>5} of {recipe.steps}: loss {losses[-1]:.2f}")
     model.eval()
     return losses

@@ -65,7 +65,7 @@ def preset(lesson):
 def device():
     """Where to compute: the CPU at scale "cpu"; at "gpu" CUDA, else Apple's MPS.
 
-    Raises RuntimeError at scale "gpu" on a machine with neither.
+    Raises ValueError at scale "gpu" on a machine with neither.
     """
     if scale() == "cpu":
         return torch.device("cpu")
@@ -73,4 +73,4 @@ def device():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    raise RuntimeError("TFBOOK_SCALE=gpu needs CUDA or MPS, and PyTorch finds neither here")
+    raise ValueError("TFBOOK_SCALE must be 'cpu' where PyTorch finds no CUDA or MPS, got 'gpu'")

@@ -1,0 +1,246 @@
+"""Each bug of the gallery is caught by the check that its docstring names, and with the bug gone
+the check passes again.
+"""
+
+import inspect
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import invariants as hold
+import pytest
+import torch
+import torch.nn.functional as F
+from subjects import (
+    KINDS,
+    PATHS,
+    SIZES,
+    SOURCE_VOCAB,
+    S,
+    T,
+    V,
+    attention_path,
+    build,
+    grown,
+    symbols,
+    vectors,
+)
+from torch import nn
+
+from tfbook import Encoder, Transformer, pretrained
+from tfbook.model.layers import AddNorm, InputEmbedding
+from tfbook.pitfalls import PITFALLS
+
+# Checks beside those of tests/invariants.py
+
+
+def half_agrees_with_float(subject):
+    """In float16 the model says what it says in float32, about padded rows too."""
+    keep, outputs = hold.holes(subject.x), {}
+    for dtype in (torch.float32, torch.float16, torch.float64):
+        subject.model.to(dtype)
+        outputs[dtype] = subject.run(subject.x, keep).float()
+    difference = (outputs[torch.float16] - outputs[torch.float32]).abs().max().item()
+    assert difference < 0.05, f"float16 is {difference:.1e} from float32"
+
+
+def norm_is_layer_norm(add_norm, x):
+    """Add & Norm normalises as PyTorch's function does."""
+    normed = add_norm(x, torch.clone) - x if add_norm.pre else add_norm(x, torch.zeros_like)
+    hold.assert_same(normed, F.layer_norm(x, x.shape[-1:]), "the norm is not F.layer_norm")
+
+
+def loaded_equals_torch(reference, source, target):
+    """Encoder and decoder loaded from PyTorch's Transformer answer as it does."""
+    encoder, decoder = pretrained.load_torch_transformer(reference)
+    ours, theirs = decoder(target, encoder(source)), reference(source, target)
+    hold.assert_same(ours, theirs, "the loaded Transformer is another")
+
+
+def odd_width_runs(subject):
+    """An odd d_model is as good as any other."""
+    assert subject.run(subject.x).isfinite().all(), "an odd width gives no finite output"
+
+
+# For each bug its check, and whom it is shown to: functions that build the check's arguments
+
+
+def shown(*kinds, **design):
+    return [lambda kind=kind: (KINDS[kind](torch.float64, **design),) for kind in kinds]
+
+
+def add_norms():
+    x = vectors(T, torch.float64) / 100
+    return [lambda norm=norm: (build(AddNorm, norm=norm), x) for norm in ("pre", "post")]
+
+
+def torch_transformer():
+    widths = (SIZES["d_model"], SIZES["n_heads"])
+    reference = nn.Transformer(*widths, 2, 2, SIZES["d_ff"], batch_first=True)
+    source, target = vectors(S, torch.float64), vectors(T, torch.float64)
+    return grown(reference.double().eval()), source, target
+
+
+def at_the_start():
+    return build(Transformer), symbols(S, SOURCE_VOCAB), symbols(T, V), symbols(T, V, seed=6)
+
+
+def embedding():
+    return build(lambda c: InputEmbedding(c.source_vocab, c), dropout=0.5), symbols(S, SOURCE_VOCAB)
+
+
+CHECKS = {
+    "mask_inverted": (hold.padding_changes_nothing, shown(*KINDS)),
+    "padding_mask_on_rows": (hold.padding_changes_nothing, shown("encoder", "source")),
+    "fully_masked_row_is_nan": (
+        hold.fully_masked_rows_are_zero,
+        shown("self_attention", "causal_attention", "encoder", "decoder_only"),
+    ),
+    "fully_masked_row_is_uniform": (
+        hold.fully_masked_rows_are_zero,
+        shown("self_attention", "causal_attention", "encoder", "decoder_only"),
+    ),
+    "mask_overflows_in_half": (half_agrees_with_float, shown("source", "target")),
+    "cross_attention_mask_dropped": (
+        hold.padding_changes_nothing,
+        shown("decoder_memory", "source"),
+    ),
+    "causal_mask_missing": (hold.no_leak_from_the_future, shown("target")),
+    "causal_mask_top_left": (hold.cached_equals_full, shown("target")),
+    "mask_lost_after_first_layer": (hold.padding_changes_nothing, shown("encoder", "source")),
+    "norm_over_time": (hold.no_leak_from_the_future, shown("decoder_only", "decoder", "target")),
+    "batch_and_time_swapped": (hold.rows_are_independent, shown("self_attention", "encoder")),
+    "softmax_over_queries": (hold.weights_are_shares, shown(*KINDS)),
+    "final_norm_forgotten": (loaded_equals_torch, [torch_transformer]),
+    "norm_with_unbiased_deviation": (norm_is_layer_norm, add_norms()),
+    "norm_with_eps_outside_the_root": (norm_is_layer_norm, add_norms()),
+    "zero_dropout_ignored": (hold.no_dropout_means_none, shown(*KINDS)),
+    "layers_start_identical": (
+        hold.no_two_layers_start_alike,
+        [lambda: (build(Encoder),), lambda: (build(Transformer),)],
+    ),
+    "embedding_dropout_missing": (hold.embeddings_are_dropped, [embedding]),
+    "dropout_live_in_eval": (hold.dropout_is_off_in_eval, shown(*KINDS, dropout=0.5)),
+    "tied_embeddings_start_too_large": (hold.first_loss_is_near_uniform, [at_the_start]),
+    "positions_added_to_rows": (hold.rows_are_independent, shown("source", "target")),
+    "positions_not_used": (hold.order_is_seen, shown("source")),
+    "odd_width_crashes": (odd_width_runs, shown("source", "target", d_model=35)),
+    "cached_position_restarts": (
+        hold.cached_equals_full,
+        shown("target", positions="sinusoidal")
+        + shown("target", positions="learned")
+        + shown("decoder_only", "decoder", "target", positions="rotary"),
+    ),
+}
+# Bugs that crash, and what they say; all others end in the AssertionError of their check
+CRASHES = {
+    "mask_overflows_in_half": (RuntimeError, "Half without overflow"),
+    "odd_width_crashes": (RuntimeError, "expanded size"),
+}
+every_pitfall = pytest.mark.parametrize("name", PITFALLS)
+pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # of nn.Transformer
+
+
+@contextmanager
+def caught(name):
+    """Expect what this bug's check raises: an assertion of these tests, not of something else."""
+    error, message = CRASHES.get(name, (AssertionError, None))
+    with pytest.raises(error, match=message) as info:
+        yield
+    if error is AssertionError:
+        assert Path(info.traceback[-1].path).parent == Path(__file__).parent
+
+
+@every_pitfall
+def test_its_check_fails_inside_and_passes_before_and_after(name):
+    check, audience = CHECKS[name]
+    for subject in audience:
+        check(*subject())
+        with PITFALLS[name](), caught(name):
+            check(*subject())
+        check(*subject())
+
+
+@every_pitfall
+def test_models_built_before_carry_it_unless_it_says_otherwise(name):
+    check, audience = CHECKS[name]
+    for subject in audience:
+        built_before = subject()
+        with PITFALLS[name]():
+            if "Build the model inside" in PITFALLS[name].__doc__:
+                check(*built_before)
+            else:
+                with caught(name):
+                    check(*built_before)
+        check(*built_before)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("mask_inverted", hold.padding_changes_nothing),
+        ("fully_masked_row_is_nan", hold.fully_masked_rows_are_zero),
+        ("fully_masked_row_is_uniform", hold.fully_masked_rows_are_zero),
+        ("softmax_over_queries", hold.no_leak_from_the_future),
+        ("dropout_live_in_eval", hold.dropout_is_off_in_eval),
+    ],
+)
+def test_a_bug_of_attention_sits_on_both_paths(name, check, path):
+    ((model,),) = (subject() for subject in shown("decoder_only", dropout=0.5))
+    with attention_path(path):
+        check(model)
+        with PITFALLS[name](), caught(name):
+            check(model)
+
+
+def surroundings():
+    """Every attribute of every module of tfbook, and of every class that they and a model use."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("tfbook")]
+    classes = {c for m in modules for c in vars(m).values() if inspect.isclass(c)}
+    classes |= {type(part) for part in build(Transformer).modules()}
+    return {
+        (owner, name): id(value)
+        for owner in (*modules, *classes)
+        for name, value in vars(owner).items()
+    }
+
+
+@every_pitfall
+def test_it_leaves_no_trace_even_after_an_exception(name):
+    before = surroundings()
+    with pytest.raises(ZeroDivisionError), PITFALLS[name]():
+        assert surroundings() != before, "the pitfall changes nothing"
+        raise ZeroDivisionError
+    assert surroundings() == before
+
+
+def test_bugs_can_be_combined():
+    before = surroundings()
+    with PITFALLS["padding_mask_on_rows"](), PITFALLS["causal_mask_missing"]():
+        for name in ("padding_mask_on_rows", "causal_mask_missing"):
+            check, audience = CHECKS[name]
+            with caught(name):
+                check(*audience[0]())
+    assert surroundings() == before
+
+
+def test_a_second_bug_in_the_same_function_is_refused():
+    with PITFALLS["causal_mask_missing"](), pytest.raises(RuntimeError, match="causal_mask"):
+        PITFALLS["causal_mask_top_left"]().__enter__()
+
+
+@every_pitfall
+def test_its_docstring_has_all_parts(name):
+    text = inspect.getdoc(PITFALLS[name])
+    assert text.splitlines()[0].endswith("."), "the first line must be a sentence"
+    places = [text.find(f"\n{part}: ") for part in ("Looks innocent", "Symptom", "Caught by")]
+    assert 0 < places[0] < places[1] < places[2], "a part is missing, or out of order"
+    assert f"`{CHECKS[name][0].__name__}`" in text[places[2] :]
+
+
+def test_every_topic_is_covered_in_order():
+    numbers = [bug.number for bug in PITFALLS.values()]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(1, 20))
+    assert set(CHECKS) == set(PITFALLS)
