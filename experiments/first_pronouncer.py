@@ -1,4 +1,5 @@
-"""How good is the pronouncer of lesson 4.2, and how much is luck? Three seeds, validation words.
+"""How good is the pronouncer of lesson 4.2, and how much is luck? Three seeds,
+validation words.
 
 The first seed is the lesson's own. About five minutes on two cores.
 """
@@ -22,8 +23,12 @@ def main():
     words, recipe = load_pronunciation(), preset("pronunciation")
     validation = words["validation"]
     baseline = MostFrequentSound(words["train"])
-    per, wer = error_rates([baseline.pronounce(w) for w in validation], list(validation.values()))
-    numbers = {"most frequent sound": {"PER": [round(per, 4)], "WER": [round(wer, 4)]}}
+    per, wer = error_rates(
+        [baseline.pronounce(w) for w in validation], list(validation.values())
+    )
+    numbers = {
+        "most frequent sound": {"PER": [round(per, 4)], "WER": [round(wer, 4)]}
+    }
     numbers |= {name: {"PER": [], "WER": []} for name, _ in BEAMS}
     for seed in SEEDS:
         torch.manual_seed(seed)

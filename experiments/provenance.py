@@ -1,4 +1,6 @@
-"""Where a result came from: each experiment ends by writing its numbers together with this."""
+"""Where a result came from: each experiment ends by writing its numbers together
+with this.
+"""
 
 import datetime
 import hashlib
@@ -16,17 +18,26 @@ RESULTS = ROOT / "experiments" / "results"
 
 
 def source_hash():
-    """SHA-256 over the package's source, so that a result names the code it was made with."""
+    """SHA-256 over the package's source, so that a result names the code it was
+    made with.
+    """
     digest = hashlib.sha256()
     for file in sorted((ROOT / "tfbook").rglob("*.py")):
-        digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+        digest.update(
+            file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes()
+        )
     return digest.hexdigest()
 
 
 def write(name, numbers, seeds):
-    """Write experiments/results/NAME.json: the numbers, and what is needed to judge them."""
+    """Write experiments/results/NAME.json: the numbers, and what is needed to judge
+    them.
+    """
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     result = {
         "command": f"python experiments/{Path(sys.argv[0]).name}",

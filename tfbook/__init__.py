@@ -1,8 +1,9 @@
-"""The whole Transformer, implemented once, for the book "The Executable Transformer".
+"""The whole Transformer, implemented once, for the book "The Executable
+Transformer".
 
-Axis legend, for every shape comment in this package:
-    B batch    T target length    S source length    H heads    D head width    V vocabulary
-and the widths d_model, d_head = D, d_ff. Batch comes first; masks are boolean, True = may attend.
+Axis legend, for every shape comment in this package: B batch T target length S
+source length H heads D head width V vocabulary and the widths d_model, d_head = D,
+d_ff. Batch comes first; masks are boolean, True = may attend.
 """
 
 from tfbook.decoding import beam_search, beam_search_nbest, greedy_decode, sample

@@ -5,32 +5,52 @@ import os
 import sys
 
 from tfbook.data.pronunciation import load_pronunciation
-from tfbook.pretrained.pronouncer import check_word, load_pronouncer, train_pronouncer
+from tfbook.pretrained.pronouncer import (
+    check_word,
+    load_pronouncer,
+    train_pronouncer,
+)
 
 
 def main(arguments=None):
-    """Run one command; returns the exit status: 0, or 2 after one line about what was wrong, or 141
-    when nobody reads the output any more, as after `| head -1`.
+    """Run one command; returns the exit status: 0, or 2 after one line about what
+    was wrong, or 141 when nobody reads the output any more, as after `| head -1`.
     """
     parser = argparse.ArgumentParser(prog="python -m tfbook", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    say = commands.add_parser("pronounce", help="letters to sounds, one word a line")
-    say.add_argument("words", nargs="*", metavar="WORD", help="default: words on standard input")
-    say.add_argument("--beam", type=int, default=4, help="sequences kept side by side (4)")
-    say.add_argument("--nbest", type=int, default=1, help="answers a word, with log-probability")
-    teach = commands.add_parser("train", help="train the pronouncer and write weights and card")
-    teach.add_argument("--output", required=True, metavar="DIR", help="a folder to write into")
+    say = commands.add_parser(
+        "pronounce", help="letters to sounds, one word a line"
+    )
+    say.add_argument(
+        "words", nargs="*", metavar="WORD", help="default: words on standard input"
+    )
+    say.add_argument(
+        "--beam", type=int, default=4, help="sequences kept side by side (4)"
+    )
+    say.add_argument(
+        "--nbest", type=int, default=1, help="answers a word, with log-probability"
+    )
+    teach = commands.add_parser(
+        "train", help="train the pronouncer and write weights and card"
+    )
+    teach.add_argument(
+        "--output", required=True, metavar="DIR", help="a folder to write into"
+    )
     teach.add_argument("--seed", type=int, default=0)
     score = commands.add_parser("evaluate", help="error rates on validation words")
     score.add_argument("task", choices=["pronunciation"])
     options = parser.parse_args(arguments)
     try:
-        run = {"pronounce": pronounce, "train": train, "evaluate": evaluate}[options.command]
+        run = {"pronounce": pronounce, "train": train, "evaluate": evaluate}[
+            options.command
+        ]
         status = run(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # for Python's last flush
         return 141
     except (ValueError, OSError) as error:
         print(f"tfbook: {error}", file=sys.stderr)
@@ -38,8 +58,8 @@ def main(arguments=None):
 
 
 def pronounce(options):
-    """Print `word<TAB>P H O N E S` for every word, in order; a bad line of standard input is
-    reported and does not stop the others.
+    """Print `word<TAB>P H O N E S` for every word, in order; a bad line of standard
+    input is reported and does not stop the others.
     """
     pronouncer = load_pronouncer()
     status = 0
@@ -62,7 +82,9 @@ def pronounce(options):
 
 
 def chunks(stream, first=1, size=256):
-    """Words from the lines of a stream of bytes: a short list first, for a quick answer."""
+    """Words from the lines of a stream of bytes: a short list first, for a quick
+    answer.
+    """
     words = []
     for line in stream:
         word = line.decode("utf-8", errors="replace").strip()
@@ -75,7 +97,9 @@ def chunks(stream, first=1, size=256):
 
 def train(options):
     """Train the pronouncer by its preset and write weights and card into a folder."""
-    scores = train_pronouncer(options.output, options.seed, report=print)["validation"]
+    scores = train_pronouncer(options.output, options.seed, report=print)[
+        "validation"
+    ]
     print(f"validation: PER {scores['PER']:.2%}, WER {scores['WER']:.2%}")
     return 0
 

@@ -1,27 +1,41 @@
 """How good is it? Scores of free-running output against a reference."""
 
+import torch
+import torch.nn.functional as F
+
+from tfbook.data.batching import pad_pairs
+from tfbook.data.vocabulary import PAD, START, STOP
+from tfbook.decoding import greedy_decode
+
 
 def edit_distance(a, b):
-    """The fewest insertions, deletions and substitutions that turn sequence a into sequence b
-    (Levenshtein 1966), as an int.
+    """The fewest insertions, deletions and substitutions that turn sequence a into
+    sequence b (Levenshtein 1966), as an int.
     """
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         above_left, row[0] = row[0], i
         for j, y in enumerate(b, 1):
-            above_left, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above_left + (x != y))
+            above_left, row[j] = (
+                row[j],
+                min(row[j] + 1, row[j - 1] + 1, above_left + (x != y)),
+            )
     return row[-1]
 
 
 def error_rates(predictions, references):
-    r"""Phone and word error rate: $\text{PER} = \sum \text{edits} / \sum \text{length}$, and
-    $\text{WER}$ the share of words with any edit, both from 0 (PER may exceed 1).
+    r"""Phone and word error rate: $\text{PER} = \sum \text{edits} / \sum
+    \text{length}$, and $\text{WER}$ the share of words with any edit, both from 0
+    (PER may exceed 1).
 
-    predictions: a list of phone sequences. references: for each a list of accepted variants, of
-    which the one with the fewest edits counts (ties: the longest). Returns (PER, WER). Raises
-    ValueError when the lists differ in length, are empty, or a word has no variant or an empty one.
+    predictions: a list of phone sequences. references: for each a list of accepted
+    variants, of which the one with the fewest edits counts (ties: the longest).
+    Returns (PER, WER). Raises ValueError when the lists differ in length, are
+    empty, or a word has no variant or an empty one.
     """
-    told = bool(references) and all(variants and all(map(len, variants)) for variants in references)
+    told = bool(references) and all(
+        variants and all(map(len, variants)) for variants in references
+    )
     if len(predictions) != len(references) or not told:
         raise ValueError(
             "references must hold at least one variant for each prediction, "
@@ -29,6 +43,39 @@ def error_rates(predictions, references):
         )
     edits, lengths, wrong = 0, 0, 0
     for prediction, variants in zip(predictions, references, strict=True):
-        fewest, minus_length = min((edit_distance(prediction, v), -len(v)) for v in variants)
-        edits, lengths, wrong = edits + fewest, lengths - minus_length, wrong + (fewest > 0)
+        fewest, minus_length = min(
+            (edit_distance(prediction, v), -len(v)) for v in variants
+        )
+        edits, lengths, wrong = (
+            edits + fewest,
+            lengths - minus_length,
+            wrong + (fewest > 0),
+        )
     return edits / lengths, wrong / len(predictions)
+
+
+def next_symbol_share(model, pairs):
+    """The share of symbols, stop included, that a model gets right when it is
+    always told the true ones before (teacher forcing). pairs: (source ids, target
+    ids). A number from 0 to 1.
+    """
+    source, target = pad_pairs(pairs)  # (B, S), (B, T + 1)
+    with torch.no_grad():
+        logits = model(source, target[:, :-1])  # (B, T, V)
+    wanted = target[:, 1:]  # (B, T)
+    return (logits.argmax(-1) == wanted)[wanted != PAD].double().mean().item()
+
+
+def exact_share(model, pairs):
+    """The share of pairs whose target a model says without a fault when it decodes
+    alone, greedily.
+
+    pairs: (source ids, target ids). A number from 0 to 1.
+    """
+    source, target = pad_pairs(pairs)  # (B, S), (B, T + 1)
+    wanted = target[:, 1:].masked_fill(target[:, 1:] == STOP, PAD)  # (B, T)
+    said = greedy_decode(
+        model, source, START, STOP, wanted.size(1)
+    )  # (B, at most T)
+    said = F.pad(said, (0, wanted.size(1) - said.size(1)), value=PAD)  # (B, T)
+    return (said == wanted).all(dim=1).double().mean().item()

@@ -1,3 +1,3 @@
-"""What a Transformer learns from: each source returns strings with a fixed split, and
-vocabularies.
+"""What a Transformer learns from: each source returns strings with a fixed split,
+and vocabularies.
 """

@@ -9,35 +9,45 @@ from tfbook.data.vocabulary import PAD, START, STOP
 def pad_batch(sequences):
     """Lists of ids to one tensor (B, longest), the shorter ones filled up with pad."""
     if not sequences or not all(sequences):
-        raise ValueError(f"sequences must be a list of non-empty lists, got {sequences!r:.80}")
-    return pad_sequence([torch.tensor(ids) for ids in sequences], True, PAD)  # (B, longest)
+        raise ValueError(
+            f"sequences must be a list of non-empty lists, got {sequences!r:.80}"
+        )
+    return pad_sequence(
+        [torch.tensor(ids) for ids in sequences], True, PAD
+    )  # (B, longest)
 
 
 def pad_pairs(pairs):
-    """Pairs (source ids, target ids) to source (B, S) and target (B, T + 2), the latter between
-    start and stop.
+    """Pairs (source ids, target ids) to source (B, S) and target (B, T + 2), the
+    latter between start and stop.
     """
     source = pad_batch([source for source, _ in pairs])  # (B, S)
-    target = pad_batch([[START, *target, STOP] for _, target in pairs])  # (B, T + 2)
+    target = pad_batch(
+        [[START, *target, STOP] for _, target in pairs]
+    )  # (B, T + 2)
     return source, target
 
 
 def bucket(pairs, tokens, generator):
-    """Lists of indices of pairs, one a batch: every pair once, similar lengths together, in
-    random order.
+    """Lists of indices of pairs, one a batch: every pair once, similar lengths
+    together, in random order.
 
-    tokens: the most that one batch may hold, pads included, source and target together.
-    generator: the `torch.Generator` that shuffles. Raises ValueError when there is no pair, or a
-    single one is too long.
+    tokens: the most that one batch may hold, pads included, source and target
+    together. generator: the `torch.Generator` that shuffles. Raises ValueError when
+    there is no pair, or a single one is too long.
     """
     if not pairs:
         raise ValueError(f"pairs must hold at least one pair, got {pairs!r}")
     sizes = [(len(source), len(target) + 2) for source, target in pairs]
     longest = max(sum(size) for size in sizes)
     if longest > tokens:
-        raise ValueError(f"tokens must hold the longest pair, {longest} ids, got {tokens}")
+        raise ValueError(
+            f"tokens must hold the longest pair, {longest} ids, got {tokens}"
+        )
     order = torch.randperm(len(pairs), generator=generator).tolist()
-    order.sort(key=sizes.__getitem__)  # stable: among equal sizes the shuffle decides
+    order.sort(
+        key=sizes.__getitem__
+    )  # stable: among equal sizes the shuffle decides
     batches, batch, widest = [], [], (0, 0)
     for index in order:
         wider = tuple(map(max, widest, sizes[index]))
@@ -47,4 +57,7 @@ def bucket(pairs, tokens, generator):
         batch.append(index)
         widest = wider
     batches.append(batch)
-    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+    return [
+        batches[i]
+        for i in torch.randperm(len(batches), generator=generator).tolist()
+    ]

@@ -5,10 +5,12 @@ N_SPECIAL = 3
 
 
 class Vocabulary:
-    """The symbols of one side of a task, in a fixed order; ids 0, 1, 2 are pad, start and stop.
+    """The symbols of one side of a task, in a fixed order; ids 0, 1, 2 are pad,
+    start and stop.
 
-    symbols: the others, as a list of strings without repetition; the first gets id 3. `len`
-    counts the three as well. Raises ValueError for an unknown symbol or id, naming it.
+    symbols: the others, as a list of strings without repetition; the first gets id
+    3. `len` counts the three as well. Raises ValueError for an unknown symbol or
+    id, naming it.
     """
 
     def __init__(self, symbols):
@@ -21,16 +23,20 @@ class Vocabulary:
         return N_SPECIAL + len(self.symbols)
 
     def encode(self, sequence):
-        """A sequence of symbols, such as a word or a list of phones, to a list of ids."""
+        """A sequence of symbols, such as a word or a list of phones, to a list of
+        ids.
+        """
         unknown = [symbol for symbol in sequence if symbol not in self.ids]
         if unknown:
             known = " ".join(self.symbols)
-            raise ValueError(f"sequence must hold only the symbols {known}, got {unknown[0]!r}")
+            raise ValueError(
+                f"sequence must hold only the symbols {known}, got {unknown[0]!r}"
+            )
         return [self.ids[symbol] for symbol in sequence]
 
     def decode(self, ids):
-        """Ids, a list or a tensor of one axis, to a list of symbols: up to the first stop or pad,
-        and without start.
+        """Ids, a list or a tensor of one axis, to a list of symbols: up to the
+        first stop or pad, and without start.
         """
         symbols = []
         for i in (int(i) for i in ids):
@@ -39,6 +45,8 @@ class Vocabulary:
             if i == START:
                 continue
             if not N_SPECIAL <= i < len(self):
-                raise ValueError(f"ids must lie in {N_SPECIAL} to {len(self) - 1}, got {i}")
+                raise ValueError(
+                    f"ids must lie in {N_SPECIAL} to {len(self) - 1}, got {i}"
+                )
             symbols.append(self.symbols[i - N_SPECIAL])
         return symbols

@@ -1,7 +1,7 @@
 """Checks that a reader calls on their own answers: one file a Part of the book.
 
-A check prints "not attempted" while the answer is None, "correct", or what to look at again; it
-raises nothing, whatever it is given.
+A check prints "not attempted" while the answer is None, "correct", or what to look
+at again; it raises nothing, whatever it is given.
 """
 
 from tfbook.exercises import part4

@@ -6,8 +6,9 @@ import functools
 def checked(check):
     """Make a check of a function that returns None for a right answer, else a hint.
 
-    The check takes the reader's answer and prints "not attempted" for None, "correct", or "not yet"
-    with the hint; an answer that raises is reported with what it raised.
+    The check takes the reader's answer and prints "not attempted" for None,
+    "correct", or "not yet" with the hint; an answer that raises is reported with
+    what it raised.
     """
 
     @functools.wraps(check)
@@ -17,7 +18,9 @@ def checked(check):
             return
         try:
             hint = check(answer)
-        except Exception as error:  # the answer is the reader's code: whatever it raises is a hint
+        except (
+            Exception
+        ) as error:  # the answer is the reader's code: whatever it raises is a hint
             hint = f"your answer raised {type(error).__name__}: {error}"
         print("correct" if hint is None else f"not yet: {hint}")
 

@@ -1,6 +1,4 @@
-"""Attention: the function of section 3.2.1, its fused twin, and the layer with several heads
-around them.
-"""
+"""Attention: the function, its fused twin, and the layer of several heads."""
 
 import math
 
@@ -8,60 +6,61 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tfbook.model.checks import check_attention, check_heads, check_probability, check_vectors
+from tfbook.model.checks import (
+    check_attention,
+    check_heads,
+    check_probability,
+    check_vectors,
+)
 from tfbook.model.positions import rotate
 
 
 def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    r"""$\text{Attention}(Q, K, V) = \text{softmax}(Q K^\top / \sqrt{d_k})\, V$ (Vaswani et al.
-    2017, equation 1).
+    r"""$\text{Attention}(Q, K, V) = \text{softmax}(Q K^\top / \sqrt{d_k})\, V$
+    (Vaswani et al. 2017, equation 1).
 
-    query: (B, H, T, D); key and value: (B, H, S, D). mask: boolean, True = may attend,
-    broadcastable to (B, H, T, S). dropout: share of the weights set to zero, live whenever it is
-    above 0 (a layer passes 0 in eval). Returns the output (B, H, T, D) and the weights (B, H, T,
-    S). A row that may attend to nothing is zero in both, and its gradients are finite. Raises
-    TypeError for a mask or inputs of the wrong dtype, ValueError for shapes or devices that do
-    not fit.
+    query: (B, H, T, D); key and value: (B, H, S, D). mask: boolean, True = may
+    attend, broadcastable to (B, H, T, S). dropout: share of the weights set to
+    zero, live whenever it is above 0 (a layer passes 0 in eval). Returns the output
+    (B, H, T, D) and the weights (B, H, T, S). A row that may attend to nothing is
+    zero in both, and its gradients are finite. Raises TypeError for a mask or
+    inputs of the wrong dtype, ValueError for shapes or devices that do not fit.
     """
     check_attention(query, key, value, mask)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))  # (B, H, T, S)
-    if mask is not None:
-        scores = scores.masked_fill(
-            ~mask, torch.finfo(scores.dtype).min
-        )  # not -inf: a row of it would give NaN
+    d_k = key.size(-1)
+    scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (B, H, T, S)
+    if mask is not None:  # not -inf, which would make a row without any key NaN
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
-    if mask is not None:
-        weights = weights.masked_fill(
-            ~mask, 0.0
-        )  # a row without any key: zeros, not a uniform average
+    if mask is not None:  # such a row is now uniform: make it zero
+        weights = weights.masked_fill(~mask, 0.0)
     weights = F.dropout(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
 
 
 def fused_attention(query, key, value, mask=None, dropout=0.0):
-    """The same output from PyTorch's fused kernel, which never stores the (B, H, T, S) weights.
-    Returns (B, H, T, D).
+    """The same output, (B, H, T, D), from PyTorch's fused kernel.
 
-    Equation, shapes and errors are those of `scaled_dot_product_attention`.
+    It never stores the weights (B, H, T, S). Equation, shapes and errors are those
+    of `scaled_dot_product_attention`.
     """
     check_attention(query, key, value, mask)
-    return F.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, dropout_p=dropout
-    )  # (B, H, T, D)
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
 class MultiHeadAttention(nn.Module):
-    r"""$\text{MultiHead}(Q, K, V) = \text{Concat}(\text{head}_1, \ldots, \text{head}_h) W^O$
-    (section 3.2.2), $\text{head}_i = \text{Attention}(Q W_i^Q, K W_i^K, V W_i^V)$; the $W_i$ of
-    all heads lie side by side in one matrix.
+    r"""$\text{MultiHead}(Q, K, V) = \text{Concat}(\text{head}_1, \ldots,
+    \text{head}_h) W^O$ (section 3.2.2), $\text{head}_i = \text{Attention}(Q W_i^Q,
+    K W_i^K, V W_i^V)$; the $W_i$ of all heads lie side by side in one matrix.
 
-    Called with query (B, T, d_model), key and value (B, S, d_model) and a boolean mask
-    broadcastable to (B, H, T, S); returns the output (B, T, d_model) and the weights (B, H, T,
-    S), or None unless need_weights. Without weights it takes the fused path. rotary: turn queries
-    and keys by their positions. cache: a `KeyValueCache`; in self-attention the new keys and
-    values are appended to it and the queries see them all; with static=True, for a memory that
-    does not change, they are computed once and used again. Raises ValueError or TypeError naming
-    the argument.
+    Called with query (B, T, d_model), key and value (B, S, d_model) and a boolean
+    mask broadcastable to (B, H, T, S); returns the output (B, T, d_model) and the
+    weights (B, H, T, S), or None unless need_weights. Without weights it takes the
+    fused path. rotary: turn queries and keys by their positions. cache: a
+    `KeyValueCache`; in self-attention the new keys and values are appended to it
+    and the queries see them all; with static=True, for a memory that does not
+    change, they are computed once and used again. Raises ValueError or TypeError
+    naming the argument.
     """
 
     def __init__(self, d_model, n_heads, dropout=0.0, *, rotary=False):
@@ -76,24 +75,35 @@ class MultiHeadAttention(nn.Module):
         self.output_projection = nn.Linear(d_model, d_model)
 
     def forward(
-        self, query, key, value, mask=None, need_weights=False, *, cache=None, static=False
+        self,
+        query,
+        key,
+        value,
+        mask=None,
+        need_weights=False,
+        *,
+        cache=None,
+        static=False,
     ):
         for name, x in (("query", query), ("key", key), ("value", value)):
             check_vectors(name, x, self.query_projection.weight)
         query = self._split(self.query_projection(query))  # (B, H, T, D)
-        key, value = self._keys_and_values(key, value, cache, static)  # (B, H, S, D) twice
+        # (B, H, S, D) each
+        key, value = self._keys_and_values(key, value, cache, static)
         if self.rotary:
-            query = rotate(query, past=key.size(-2) - query.size(-2) if cache is not None else 0)
-        dropout = self.dropout if self.training else 0.0
+            past = 0 if cache is None else key.size(-2) - query.size(-2)
+            query = rotate(query, past)
+        inputs = query, key, value, mask, self.dropout if self.training else 0.0
         if need_weights:
-            output, weights = scaled_dot_product_attention(query, key, value, mask, dropout)
+            output, weights = scaled_dot_product_attention(*inputs)
         else:
-            output, weights = fused_attention(query, key, value, mask, dropout), None
+            output, weights = fused_attention(*inputs), None
         output = output.transpose(1, 2).flatten(2)  # (B, T, d_model)
         return self.output_projection(output), weights
 
     def _split(self, x):
-        return x.unflatten(-1, (self.n_heads, self.d_head)).transpose(1, 2)  # (B, H, T or S, D)
+        heads = x.unflatten(-1, (self.n_heads, self.d_head))  # (B, T, H, D)
+        return heads.transpose(1, 2)  # (B, H, T, D)
 
     def _keys_and_values(self, key, value, cache, static):
         if static and cache is not None and self in cache:
@@ -107,12 +117,14 @@ class MultiHeadAttention(nn.Module):
 
 
 class KeyValueCache(dict):
-    """What decoding need not compute again: for each attention layer its keys and values so far,
-    (B, H, S, D) each.
+    """What decoding need not compute again: the keys and values of each layer.
 
-    Made empty by the caller and passed to every step of one sequence; a step then takes only the
-    symbols that are new. keep: (B, 1, 1, S), the padding mask of the target symbols so far, or
-    None before the first step. Raises ValueError when the batch changes.
+    It maps an attention layer to the pair it has seen so far, (B, H, S, D) each.
+
+    Made empty by the caller and passed to every step of one sequence; a step then
+    takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
+    target symbols so far, or None before the first step. Raises ValueError when the
+    batch changes.
     """
 
     keep = None
@@ -123,10 +135,10 @@ class KeyValueCache(dict):
         return 0 if self.keep is None else self.keep.size(-1)
 
     def append(self, layer, key, value):
-        """Add a layer's new keys and values (B, H, T, D); returns all of them (B, H, past + T,
-        D).
+        """Add a layer's new keys and values, (B, H, T, D) each.
 
-        Raises ValueError when their batch is not the cached one.
+        Returns all of them, (B, H, past + T, D) each. Raises ValueError when their
+        batch is not the cached one.
         """
         if layer in self:
             past_key, past_value = self[layer]
@@ -137,7 +149,7 @@ class KeyValueCache(dict):
         return key, value
 
     def extend(self, keep):
-        """Remember which new symbols are real; returns the mask over all, (B, 1, 1, past + T)."""
+        """Remember which new symbols are real; returns all, (B, 1, 1, past + T)."""
         if self.keep is not None:
             self._check_batch(keep, self.keep)
             keep = torch.cat((self.keep, keep), dim=-1)  # (B, 1, 1, past + T)
@@ -152,9 +164,7 @@ class KeyValueCache(dict):
             )
 
     def select(self, rows):
-        """Keep only these rows of the batch, in this order (rows may repeat): how a beam search
-        reorders its beams.
-        """
+        """Keep these rows of the batch, in this order: a beam search's reordering."""
         self.keep = None if self.keep is None else self.keep[rows]
         for layer, (key, value) in self.items():
             self[layer] = key[rows], value[rows]

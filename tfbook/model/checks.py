@@ -1,5 +1,5 @@
-"""Bad input, told plainly: every check of the model raises here, names the argument, and gives
-both values.
+"""Bad input, told plainly: every check of the model raises here, names the
+argument, and gives both values.
 """
 
 import torch
@@ -8,7 +8,9 @@ import torch
 def check_count(name, value, least=1):
     """Raise unless value is an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
+        raise TypeError(
+            f"{name} must be an int, got {value!r} of type {type(value).__name__}"
+        )
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
 
@@ -31,7 +33,9 @@ def check_heads(d_model, n_heads, rotary=False):
 def check_number(name, value):
     """Raise unless value is an int or a float."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+        raise TypeError(
+            f"{name} must be a number, got {value!r} of type {type(value).__name__}"
+        )
 
 
 def check_probability(name, value):
@@ -50,7 +54,9 @@ def check_tensor(name, x):
 def check_device(name, x, owner, device):
     """Raise unless x is on the device, which is the owner's."""
     if x.device != device:
-        raise ValueError(f"{name} must be on the {owner}'s device {device}, got {x.device}")
+        raise ValueError(
+            f"{name} must be on the {owner}'s device {device}, got {x.device}"
+        )
 
 
 def check_ids(name, ids):
@@ -65,8 +71,8 @@ def check_ids(name, ids):
 
 
 def check_vectors(name, x, weight):
-    """Raise unless x is (B, length, width), not empty, and fits the layer's weight in width,
-    dtype and device.
+    """Raise unless x is (B, length, width), not empty, and fits the layer's weight
+    in width, dtype and device.
     """
     check_tensor(name, x)
     width = weight.size(-1)
@@ -78,19 +84,27 @@ def check_vectors(name, x, weight):
 
 
 def check_fits(name, x, weight):
-    """Raise unless x has the dtype, or under autocast a floating one, and the device of weight."""
+    """Raise unless x has the dtype, or under autocast a floating one, and the
+    device of weight.
+    """
     if x.dtype != weight.dtype and not (
         x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
     ):
-        raise TypeError(f"{name} must have the layer's dtype {weight.dtype}, got {x.dtype}")
+        raise TypeError(
+            f"{name} must have the layer's dtype {weight.dtype}, got {x.dtype}"
+        )
     check_device(name, x, "layer", weight.device)
 
 
 def check_mask(name, mask, shape, device):
-    """Raise unless the mask is boolean, on the device, and broadcastable to shape (B, H, T, S)."""
+    """Raise unless the mask is boolean, on the device, and broadcastable to shape
+    (B, H, T, S).
+    """
     check_tensor(name, mask)
     if mask.dtype != torch.bool:
-        raise TypeError(f"{name} must be boolean, True = may attend, got dtype {mask.dtype}")
+        raise TypeError(
+            f"{name} must be boolean, True = may attend, got dtype {mask.dtype}"
+        )
     check_device(name, mask, "query", device)
     fits = mask.dim() <= 4 and all(
         size in (1, wanted)
@@ -103,7 +117,9 @@ def check_mask(name, mask, shape, device):
 
 
 def check_attention(query, key, value, mask):
-    """Raise unless query (B, H, T, D), key and value (B, H, S, D) and the mask fit each other."""
+    """Raise unless query (B, H, T, D), key and value (B, H, S, D) and the mask fit
+    each other.
+    """
     for name, x in (("query", query), ("key", key), ("value", value)):
         check_tensor(name, x)
         if x.dim() != 4 or x.numel() == 0:
@@ -130,7 +146,9 @@ def check_attention(query, key, value, mask):
 
 
 def check_memory(memory, mask, target, attention, mask_name):
-    """Raise unless memory and mask fit the attention layer and the target, ids or vectors."""
+    """Raise unless memory and mask fit the attention layer and the target, ids or
+    vectors.
+    """
     check_vectors("memory", memory, attention.query_projection.weight)
     if memory.size(0) != target.size(0):
         raise ValueError(
@@ -138,4 +156,4 @@ def check_memory(memory, mask, target, attention, mask_name):
         )
     if mask is not None:
         shape = (target.size(0), attention.n_heads, target.size(1), memory.size(1))
-        check_mask(mask_name, mask, shape, target.device)
+        check_mask(mask_name, mask, shape, memory.device)

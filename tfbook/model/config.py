@@ -1,8 +1,13 @@
-"""The numbers that define one Transformer, checked once, when they are written down."""
+"""The numbers that define one Transformer, checked when they are written down."""
 
 from dataclasses import dataclass
 
-from tfbook.model.checks import check_count, check_heads, check_number, check_probability
+from tfbook.model.checks import (
+    check_count,
+    check_heads,
+    check_number,
+    check_probability,
+)
 
 CHOICES = {
     "norm": ("pre", "post"),
@@ -13,20 +18,22 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    r"""The shape of a Transformer; the defaults are the base model of Vaswani et al. 2017, table
-    3, with its norm moved.
+    r"""The shape of a Transformer.
 
-    source_vocab, target_vocab: numbers of symbols; only `Transformer` needs them. d_model: width
-    of every vector between layers. n_heads: heads, each $d_\text{head} = d_\text{model} /
-    n_\text{heads}$ wide. n_layers: layers of the encoder, and again of the decoder. d_ff: width
-    inside the feed-forward network. dropout: share of values set to zero in training. norm: "pre"
-    normalises what enters a sublayer (Xiong et al. 2020), "post" what leaves it (the paper).
-    final_norm: one more norm after the last layer; by default only with "pre", whose sum no layer
-    normalises. positions: how order gets in. tie_embeddings: the output projection is the target
-    embedding (section 3.4). max_length: longest sequence accepted. pad: the id that fills short
-    sequences up.
+    The defaults are the base model of Vaswani et al. 2017, table 3, with pre-norm.
+    source_vocab, target_vocab: numbers of symbols; only `Transformer` needs them.
+    d_model: width of every vector between layers. n_heads: heads, each
+    $d_\text{head} = d_\text{model} / n_\text{heads}$ wide. n_layers: layers of the
+    encoder, and again of the decoder. d_ff: width inside the feed-forward network.
+    dropout: share of values set to zero in training. norm: "pre" normalises what
+    enters a sublayer (Xiong et al. 2020), "post" what leaves it (the paper).
+    final_norm: one more norm after the last layer; by default only with "pre",
+    whose sum no layer normalises. positions: how order gets in. tie_embeddings: the
+    output projection is the target embedding (section 3.4). max_length: longest
+    sequence accepted. pad: the id that fills short sequences up.
 
-    Raises ValueError or TypeError naming the field. `d_head` is derived: d_model // n_heads.
+    Raises ValueError or TypeError naming the field. `d_head` is derived: d_model //
+    n_heads.
     """
 
     source_vocab: int | None = None
@@ -55,10 +62,14 @@ class TransformerConfig:
             if size is not None:
                 check_count(name, size)
                 if self.pad >= size:
-                    raise ValueError(f"pad must be an id below {name}={size}, got {self.pad}")
+                    raise ValueError(
+                        f"pad must be an id below {name}={size}, got {self.pad}"
+                    )
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name} must be one of {choices}, got {getattr(self, name)!r}"
+                )
         check_probability("dropout", self.dropout)
         for name in ("final_norm", "tie_embeddings"):
             flag = getattr(self, name)

@@ -1,4 +1,4 @@
-"""Between attention and the whole: feed-forward, Add & Norm, a layer of each stack, the way in."""
+"""Between attention and the whole: feed-forward, Add & Norm, layers, the way in."""
 
 import math
 
@@ -12,11 +12,11 @@ from tfbook.model.positions import sinusoidal_positions
 
 
 class FeedForward(nn.Module):
-    r"""$\text{FFN}(x) = f(x W_1 + b_1) W_2 + b_2$ at every position alike (Vaswani et al. 2017,
-    equation 2).
+    r"""$\text{FFN}(x) = f(x W_1 + b_1) W_2 + b_2$ at every position alike.
 
-    $f$ is relu in the paper; gelu (Hendrycks & Gimpel 2016) or its tanh approximation on request.
-    Dropout follows $f$. (B, T, d_model) -> (B, T, d_model).
+    Source: Vaswani et al. 2017, equation 2. $f$ is relu in the paper; gelu
+    (Hendrycks & Gimpel 2016) or its tanh approximation on request. Dropout follows
+    $f$. (B, T, d_model) -> (B, T, d_model).
     """
 
     def __init__(self, config):
@@ -32,17 +32,16 @@ class FeedForward(nn.Module):
 
 
 def activate(x, name):
-    """$\\max(0, x)$ for "relu", $x \\, \\Phi(x)$ for "gelu", its tanh approximation for
-    "gelu_tanh"; the shape stays.
-    """
+    r"""$\max(0, x)$ for "relu", $x\,\Phi(x)$ for "gelu", or its tanh approximation."""
     if name == "relu":
         return F.relu(x)
     return F.gelu(x, approximate="tanh" if name == "gelu_tanh" else "none")
 
 
 class AddNorm(nn.Module):
-    r"""Wraps a sublayer: $\text{Norm}(x + \text{Dropout}(f(x)))$ in post-norm, the paper's figure
-    1, and $x + \text{Dropout}(f(\text{Norm}(x)))$ in pre-norm (Xiong et al. 2020, table 1).
+    r"""Wraps a sublayer: $\text{Norm}(x + \text{Dropout}(f(x)))$ in post-norm, the
+    paper's figure 1, and $x + \text{Dropout}(f(\text{Norm}(x)))$ in pre-norm (Xiong
+    et al. 2020, table 1).
 
     Called with x (B, T, d_model) and the function f; returns (B, T, d_model).
     """
@@ -60,19 +59,20 @@ class AddNorm(nn.Module):
 
 
 def self_attention(config):
-    """The attention of a sequence to itself: with rotary positions it alone turns its queries and
-    keys.
-    """
+    """The attention of a sequence to itself: it alone turns by rotary positions."""
     return MultiHeadAttention(
-        config.d_model, config.n_heads, config.dropout, rotary=config.positions == "rotary"
+        config.d_model,
+        config.n_heads,
+        config.dropout,
+        rotary=config.positions == "rotary",
     )
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then feed-forward, each in its Add & Norm (Vaswani et al. 2017, section
-    3.1).
+    """Self-attention, then feed-forward, each in its Add & Norm.
 
-    x: (B, S, d_model); mask: boolean, broadcastable to (B, H, S, S). Returns (B, S, d_model).
+    Source: Vaswani et al. 2017, section 3.1. x: (B, S, d_model); mask: boolean,
+    broadcastable to (B, H, S, S). Returns (B, S, d_model).
     """
 
     def __init__(self, config):
@@ -87,12 +87,12 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, cross-attention to the memory, feed-forward, each in its Add & Norm
-    (section 3.1).
+    """Self-attention, cross-attention, feed-forward, each in its Add & Norm.
 
-    x: (B, T, d_model); memory: (B, S, d_model); mask broadcastable to (B, H, T, past + T),
-    memory_mask to (B, H, T, S). cross_attention=False leaves that sublayer out, parameters
-    included. Returns (B, T, d_model).
+    Source: Vaswani et al. 2017, section 3.1. x: (B, T, d_model); memory: (B, S,
+    d_model); mask broadcastable to (B, H, T, past + T), memory_mask to (B, H, T,
+    S). cross_attention=False leaves that sublayer out, parameters included. Returns
+    (B, T, d_model).
     """
 
     def __init__(self, config, cross_attention=True):
@@ -103,14 +103,18 @@ class DecoderLayer(nn.Module):
                 config.d_model, config.n_heads, config.dropout
             )
         self.feed_forward = FeedForward(config)
-        self.add_norm = nn.ModuleList(AddNorm(config) for _ in range(3 if cross_attention else 2))
+        self.add_norm = nn.ModuleList(
+            AddNorm(config) for _ in range(3 if cross_attention else 2)
+        )
 
     def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
         def attend(x):
             return self.self_attention(x, x, x, mask, cache=cache)[0]
 
         def consult_memory(x):
-            return self.cross_attention(x, memory, memory, memory_mask, cache=cache, static=True)[0]
+            return self.cross_attention(
+                x, memory, memory, memory_mask, cache=cache, static=True
+            )[0]
 
         x = self.add_norm[0](x, attend)
         if memory is not None:
@@ -119,13 +123,13 @@ class DecoderLayer(nn.Module):
 
 
 class InputEmbedding(nn.Module):
-    r"""Ids to vectors: $\text{Dropout}(\sqrt{d_\text{model}}\, E_{id} + PE_p)$ (Vaswani et al.
-    2017, sections 3.4, 3.5, 5.4).
+    r"""Ids to vectors: $\text{Dropout}(\sqrt{d_\text{model}}\, E_{id} + PE_p)$
+    (Vaswani et al. 2017, sections 3.4, 3.5, 5.4).
 
-    ids: (B, T) integers; the first of them stands at position `past`. Returns (B, T, d_model).
-    With rotary positions or none, nothing is added here. Raises TypeError for ids that are not
-    integers; ValueError for ids of another rank, empty, on another device, outside the
-    vocabulary, or reaching beyond max_length.
+    ids: (B, T) integers; the first of them stands at position `past`. Returns (B,
+    T, d_model). With rotary positions or none, nothing is added here. Raises
+    TypeError for ids that are not integers; ValueError for ids of another rank,
+    empty, on another device, outside the vocabulary, or reaching beyond max_length.
     """
 
     def __init__(self, vocab, config):
@@ -141,12 +145,10 @@ class InputEmbedding(nn.Module):
         x = self.tokens(ids)  # (B, T, d_model)
         x = x * math.sqrt(x.size(-1))
         if self.positions == "sinusoidal":
-            x = x + sinusoidal_positions(
-                ids.size(1), x.size(-1), past, like=x
-            )  # (T, d_model), the same for all of B
+            x = x + sinusoidal_positions(*x.shape[1:], past, like=x)  # (T, d_model)
         elif self.positions == "learned":
             places = torch.arange(past, past + ids.size(1), device=ids.device)
-            x = x + self.places(places)  # (T, d_model), likewise
+            x = x + self.places(places)  # (T, d_model)
         return self.dropout(x)  # (B, T, d_model)
 
     def _check(self, ids, past, name):
@@ -167,11 +169,12 @@ class InputEmbedding(nn.Module):
 def init_weights(model):
     r"""What every parameter starts as; returns the model.
 
-    Projections: Xavier uniform (Glorot & Bengio 2010), biases 0, norms the identity. Token
-    embeddings: normal with deviation $1/\sqrt{d_\text{model}}$, so that scaled by
-    $\sqrt{d_\text{model}}$ they have deviation 1, and a tied output starts with logits of
-    deviation near 1 (in pre-norm, that of the symbol just read is larger: it flows straight
-    through). Learned positions: normal with deviation 0.02.
+    Projections: Xavier uniform (Glorot & Bengio 2010), biases 0, norms the
+    identity. Token embeddings: normal with deviation $1/\sqrt{d_\text{model}}$, so
+    that scaled by $\sqrt{d_\text{model}}$ they have deviation 1, and a tied output
+    starts with logits of deviation near 1 (in pre-norm, that of the symbol just
+    read is larger: it flows straight through). Learned positions: normal with
+    deviation 0.02.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -179,7 +182,8 @@ def init_weights(model):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, InputEmbedding):
-            nn.init.normal_(module.tokens.weight, std=module.tokens.embedding_dim**-0.5)
+            tokens = module.tokens
+            nn.init.normal_(tokens.weight, std=tokens.embedding_dim**-0.5)
             if module.positions == "learned":
                 nn.init.normal_(module.places.weight, std=0.02)
     return model

@@ -1,6 +1,4 @@
-"""Masks: who may attend to whom. Boolean, True = may attend, always about the keys; built here
-and nowhere else.
-"""
+"""Masks: who may attend to whom. Boolean, True = may attend; built only here."""
 
 import torch
 
@@ -8,25 +6,27 @@ from tfbook.model.checks import check_count, check_ids
 
 
 def padding_mask(ids, pad=0):
-    """True where a key is a real symbol: $m_{b,s} = [ids_{b,s} \\ne pad]$, for every query alike.
+    r"""True where a key is a real symbol: $m_{b,s} = [ids_{b,s} \ne pad]$.
 
-    Source: implied by batching; the paper masks only in section 3.2.3. ids: (B, S) integers.
-    Returns (B, 1, 1, S), on the device of ids. Pads are masked as keys (columns), never as
-    queries (rows): a row without any key has nothing to average. Raises TypeError when ids are
-    not integers, ValueError when they are not of rank 2 or are empty.
+    Source: implied by batching; the paper masks only in section 3.2.3. ids: (B, S)
+    integers. Returns (B, 1, 1, S), on the device of ids. Pads are masked as keys
+    (columns), never as queries (rows): a row without any key has nothing to
+    average. Raises TypeError when ids are not integers, ValueError when they are
+    not of rank 2 or are empty.
     """
     check_ids("ids", ids)
     return (ids != pad)[:, None, None, :]  # (B, 1, 1, S)
 
 
 def causal_mask(length, past=0, device=None):
-    """True where the key is not later than the query: $m_{t,s} = [s \\le past + t]$ (Vaswani et
-    al. 2017, section 3.2.3).
+    r"""True where the key is not later than the query: $m_{t,s} = [s \le past +
+    t]$.
 
-    length: number of queries T. past: number of positions before them whose keys are already in a
-    cache; with past > 0 the mask is aligned to the last key, which `is_causal=True` of PyTorch is
-    not. Returns (1, 1, T, past + T). Raises TypeError or ValueError when length is not a positive
-    int or past is negative.
+    Source: Vaswani et al. 2017, section 3.2.3. length: number of queries T. past:
+    number of positions before them whose keys are already in a cache; with past > 0
+    the mask is aligned to the last key, which `is_causal=True` of PyTorch is not.
+    Returns (1, 1, T, past + T). Raises TypeError or ValueError when length is not a
+    positive int or past is negative.
     """
     check_count("length", length)
     check_count("past", past, least=0)

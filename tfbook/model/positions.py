@@ -1,4 +1,4 @@
-"""Positions: three ways to tell attention, which sees a set, in which order its input came."""
+"""Positions: how attention, which sees a set, learns in which order it came."""
 
 import torch
 
@@ -6,39 +6,34 @@ BASE = 10_000.0
 
 
 def _angles(length, n_pairs, width, past, like):
-    """Position times frequency, $p \\, \\omega_i$ with $\\omega_i = 10000^{-2i/\\text{width}}$:
-    (T, n_pairs).
-    """
+    """Position times frequency, $p / 10000^{2i/width}$: (T, n_pairs)."""
     dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
     position = torch.arange(past, past + length, device=like.device, dtype=dtype)
-    frequency = BASE ** (-2 * torch.arange(n_pairs, device=like.device, dtype=dtype) / width)
-    return position[:, None] * frequency  # (T, n_pairs)
+    pair = torch.arange(n_pairs, device=like.device, dtype=dtype)
+    return position[:, None] / BASE ** (2 * pair / width)  # (T, n_pairs)
 
 
 def sinusoidal_positions(length, d_model, past=0, *, like):
-    r"""$PE_{p,2i} = \sin(p / 10000^{2i/d_\text{model}})$, $PE_{p,2i+1} = \cos(\ldots)$ (Vaswani
-    et al. 2017, section 3.5).
+    r"""$PE_{p,2i} = \sin(p / 10000^{2i/d_\text{model}})$, $PE_{p,2i+1}$ its cosine.
 
-    Positions past … past + length - 1. `like` is a tensor whose dtype and device the result
-    takes. Returns (T, d_model); with an odd d_model the last sine has no cosine. Computed afresh
-    at each call: a table would have to be as long as the longest sequence, and would lose its
-    precision when a model is cast.
+    Source: Vaswani et al. 2017, section 3.5. Positions past … past + length - 1.
+    `like` is a tensor whose dtype and device the result takes. Returns (T,
+    d_model); with an odd d_model the last sine has no cosine. Computed afresh at
+    each call: a table would have to be as long as the longest sequence, and would
+    lose its precision when a model is cast.
     """
     angles = _angles(length, (d_model + 1) // 2, d_model, past, like)
-    table = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(
-        1
-    )  # (T, d_model or d_model + 1)
-    return table[:, :d_model].to(like.dtype)  # (T, d_model)
+    pairs = torch.stack((angles.sin(), angles.cos()), dim=-1)  # (T, n_pairs, 2)
+    return pairs.flatten(1)[:, :d_model].to(like.dtype)  # (T, d_model)
 
 
 def rotate(x, past=0):
-    r"""Turn each pair $(x_{2i}, x_{2i+1})$ of the vector at position $p$ by the angle $p \,
-    10000^{-2i/d_\text{head}}$.
+    r"""Turn each pair $(x_{2i}, x_{2i+1})$ at position $p$ by $p / 10000^{2i/D}$.
 
-    Source: Su et al. 2021, RoFormer, equation 34. Queries and keys are turned, values are not;
-    the product of a turned query and a turned key depends on their distance alone. x: (B, H, T,
-    D), D even; the first of the T stands at position `past`. Returns the same shape and dtype.
-    Raises ValueError when D is odd.
+    Source: Su et al. 2021, RoFormer, equation 34. Queries and keys are turned,
+    values are not; the product of a turned query and a turned key depends on their
+    distance alone. x: (B, H, T, D), D even; the first of the T stands at position
+    `past`. Returns the same shape and dtype. Raises ValueError when D is odd.
     """
     length, d_head = x.shape[-2:]
     if d_head % 2:
@@ -48,6 +43,5 @@ def rotate(x, past=0):
     angles = _angles(length, d_head // 2, d_head, past, x)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)  # (T, D/2)
     even, odd = x[..., 0::2], x[..., 1::2]  # (B, H, T, D/2)
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(
-        -2
-    )  # (B, H, T, D)
+    turned = (even * cos - odd * sin, even * sin + odd * cos)  # (B, H, T, D/2) each
+    return torch.stack(turned, dim=-1).flatten(-2)  # (B, H, T, D)

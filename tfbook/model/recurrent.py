@@ -1,5 +1,5 @@
-"""The baselines that carry a state from step to step: the RNN of Elman 1990 and the LSTM of
-Hochreiter & Schmidhuber 1997.
+"""The baselines that carry a state from step to step: the RNN of Elman 1990 and the
+LSTM of Hochreiter & Schmidhuber 1997.
 """
 
 import torch
@@ -9,8 +9,8 @@ from tfbook.model.checks import check_fits, check_tensor, check_vectors
 
 
 class Recurrent(nn.Module):
-    """What both share: two linear maps into the gates, and the walk along time. A subclass says
-    what one step does.
+    """What both share: two linear maps into the gates, and the walk along time. A
+    subclass says what one step does.
     """
 
     def __init__(self, d_input, d_hidden, n_gates, n_states):
@@ -22,12 +22,16 @@ class Recurrent(nn.Module):
             nn.init.uniform_(parameter, -(d_hidden**-0.5), d_hidden**-0.5)
 
     def walk(self, x, state):
-        """Step through x (B, T, d_input) from a state; all outputs (B, T, d_hidden), last state."""
+        """Step through x (B, T, d_input) from a state; all outputs (B, T,
+        d_hidden), last state.
+        """
         check_vectors("x", x, self.from_input.weight)
         if state is None:
             state = (x.new_zeros(x.size(0), self.d_hidden),) * self.n_states
         if len(state) != self.n_states:
-            raise ValueError(f"state must hold {self.n_states} tensors, got {len(state)}")
+            raise ValueError(
+                f"state must hold {self.n_states} tensors, got {len(state)}"
+            )
         for hidden in state:
             check_tensor("state", hidden)
             check_fits("state", hidden, self.from_hidden.weight)
@@ -45,10 +49,12 @@ class Recurrent(nn.Module):
 
 
 class RNN(Recurrent):
-    r"""$h_t = \tanh(W_x x_t + b_x + W_h h_{t-1} + b_h)$ (Elman 1990; the form of `torch.nn.RNN`).
+    r"""$h_t = \tanh(W_x x_t + b_x + W_h h_{t-1} + b_h)$ (Elman 1990; the form of
+    `torch.nn.RNN`).
 
-    x: (B, T, d_input); state: $h_0$ (B, d_hidden), zeros by default. Returns all $h_t$ (B, T,
-    d_hidden) and the last one. Raises ValueError when a shape does not fit.
+    x: (B, T, d_input); state: $h_0$ (B, d_hidden), zeros by default. Returns all
+    $h_t$ (B, T, d_hidden) and the last one. Raises ValueError when a shape does not
+    fit.
     """
 
     def __init__(self, d_input, d_hidden):
@@ -64,13 +70,13 @@ class RNN(Recurrent):
 
 
 class LSTM(Recurrent):
-    r"""$c_t = f_t \odot c_{t-1} + i_t \odot g_t$ and $h_t = o_t \odot \tanh(c_t)$ (Hochreiter &
-    Schmidhuber 1997, with the forget gate of Gers et al. 2000); $i, f, o$ are sigmoids and $g$ a
-    tanh of linear maps of $x_t$ and $h_{t-1}$.
+    r"""$c_t = f_t \odot c_{t-1} + i_t \odot g_t$ and $h_t = o_t \odot \tanh(c_t)$
+    (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000); $i,
+    f, o$ are sigmoids and $g$ a tanh of linear maps of $x_t$ and $h_{t-1}$.
 
-    x: (B, T, d_input); state: the pair $(h_0, c_0)$, each (B, d_hidden), zeros by default.
-    Returns all $h_t$ (B, T, d_hidden) and the last pair. Raises ValueError when a shape does not
-    fit.
+    x: (B, T, d_input); state: the pair $(h_0, c_0)$, each (B, d_hidden), zeros by
+    default. Returns all $h_t$ (B, T, d_hidden) and the last pair. Raises ValueError
+    when a shape does not fit.
     """
 
     def __init__(self, d_input, d_hidden):

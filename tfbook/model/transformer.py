@@ -1,24 +1,31 @@
-"""The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017), figure 1."""
+"""The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017)."""
 
 from torch import nn
 
 from tfbook.model.checks import check_ids, check_memory, check_vectors
-from tfbook.model.layers import DecoderLayer, EncoderLayer, InputEmbedding, init_weights
+from tfbook.model.layers import (
+    DecoderLayer,
+    EncoderLayer,
+    InputEmbedding,
+    init_weights,
+)
 from tfbook.model.masks import causal_mask, padding_mask
 
 
 class Encoder(nn.Module):
     """A stack of encoder layers: vectors in, vectors out (section 3.1).
 
-    Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S); returns (B, S,
-    d_model). It adds nothing to its input: embedding scale, positions and embedding dropout
-    belong to the caller, rotary positions to attention. Raises TypeError or ValueError naming x
-    or mask.
+    Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S);
+    returns (B, S, d_model). It adds nothing to its input: embedding scale,
+    positions and embedding dropout belong to the caller, rotary positions to
+    attention. Raises TypeError or ValueError naming x or mask.
     """
 
     def __init__(self, config):
         super().__init__()
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
+        self.layers = nn.ModuleList(
+            EncoderLayer(config) for _ in range(config.n_layers)
+        )
         self.norm = final_norm(config)
         init_weights(self)
 
@@ -32,11 +39,12 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """A stack of decoder layers: vectors in, vectors out (section 3.1).
 
-    Called with x (B, T, d_model), memory (B, S, d_model), a boolean mask broadcastable to (B, H,
-    T, T) and a memory_mask broadcastable to (B, H, T, S); returns (B, T, d_model). The caller
-    passes `causal_mask`: without it every position sees all others. With a `KeyValueCache`, x
-    holds the new positions alone, and the mask covers (B, H, T, past + T). cross_attention=False
-    makes a decoder-only stack. Raises ValueError when a memory is missing, or given and not
+    Called with x (B, T, d_model), memory (B, S, d_model), a boolean mask
+    broadcastable to (B, H, T, T) and a memory_mask broadcastable to (B, H, T, S);
+    returns (B, T, d_model). The caller passes `causal_mask`: without it every
+    position sees all others. With a `KeyValueCache`, x holds the new positions
+    alone, and the mask covers (B, H, T, past + T). cross_attention=False makes a
+    decoder-only stack. Raises ValueError when a memory is missing, or given and not
     wanted; TypeError or ValueError naming x, memory or mask when they do not fit.
     """
 
@@ -51,7 +59,9 @@ class Decoder(nn.Module):
 
     def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
         if self.cross_attention and memory is None:
-            raise ValueError("memory must be (B, S, d_model) when cross_attention=True, got None")
+            raise ValueError(
+                "memory must be (B, S, d_model) when cross_attention=True, got None"
+            )
         if not self.cross_attention and memory is not None:
             raise ValueError(
                 f"memory must be None when cross_attention=False, got {tuple(memory.shape)}"
@@ -73,11 +83,12 @@ def final_norm(config):
 
 
 class Transformer(nn.Module):
-    """The whole: source and target ids in, logits over the next target symbol out (section 3).
+    """The whole: source and target ids in, logits over the next target symbol out.
 
-    Called with source (B, S) and target (B, T) integers, padded with config.pad; returns logits
-    (B, T, V). Pads are masked inside, and no target position sees a later one. Raises TypeError
-    or ValueError naming source or target.
+    Source: Vaswani et al. 2017, section 3 and figure 1. Called with source (B, S)
+    and target (B, T) integers, padded with config.pad; returns logits (B, T, V).
+    Pads are masked inside, and no target position sees a later one. Raises
+    TypeError or ValueError naming source or target.
     """
 
     def __init__(self, config):
@@ -99,18 +110,24 @@ class Transformer(nn.Module):
 
     def forward(self, source, target):
         memory = self.encode(source)  # (B, S, d_model)
-        return self.decode(target, memory, padding_mask(source, self.config.pad))  # (B, T, V)
+        source_mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
+        return self.decode(target, memory, source_mask)  # (B, T, V)
 
     def encode(self, source):
-        """Source ids (B, S) to the memory (B, S, d_model). Raises TypeError or ValueError."""
+        """Source ids (B, S) to the memory (B, S, d_model).
+
+        Raises TypeError or ValueError naming source.
+        """
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
-        return self.encoder(x, padding_mask(source, self.config.pad))  # (B, S, d_model)
+        mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
+        return self.encoder(x, mask)  # (B, S, d_model)
 
     def decode(self, target, memory, source_mask=None, cache=None):
-        """Target ids (B, T), memory (B, S, d_model), its mask (B, 1, 1, S) to logits (B, T, V).
+        """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
 
-        With a `KeyValueCache`, target holds only the ids that are new since the last call. Raises
-        TypeError or ValueError naming target, memory or source_mask.
+        source_mask: (B, 1, 1, S), True where the memory is of a real symbol. With a
+        `KeyValueCache`, target holds only the ids that are new since the last call.
+        Raises TypeError or ValueError naming target, memory or source_mask.
         """
         check_ids("target", target)
         first = self.decoder.layers[0].self_attention
@@ -120,5 +137,9 @@ class Transformer(nn.Module):
         keep = padding_mask(target, self.config.pad)  # (B, 1, 1, T)
         if cache is not None:
             keep = cache.extend(keep)  # (B, 1, 1, past + T)
-        mask = keep & causal_mask(target.size(1), past, target.device)  # (B, 1, T, past + T)
-        return self.output(self.decoder(x, memory, mask, source_mask, cache=cache))  # (B, T, V)
+        # (B, 1, T, past + T)
+        mask = keep & causal_mask(target.size(1), past, target.device)
+        x = self.decoder(
+            x, memory, mask, source_mask, cache=cache
+        )  # (B, T, d_model)
+        return self.output(x)  # (B, T, V)

@@ -1,4 +1,6 @@
-"""How a bug gets into a model and out again, and the home-made parts that several bugs share."""
+"""How a bug gets into a model and out again, and the home-made parts that several
+bugs share.
+"""
 
 import math
 import sys
@@ -22,7 +24,9 @@ def pitfall(number):
 
 @contextmanager
 def patched(owner, name, replacement):
-    """Let owner.name be the replacement; afterwards, whatever happened, it is what it was."""
+    """Let owner.name be the replacement; afterwards, whatever happened, it is what
+    it was.
+    """
     owned, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, replacement)
     try:
@@ -36,16 +40,20 @@ def patched(owner, name, replacement):
 
 @contextmanager
 def replaced(*pairs):
-    """For each pair (function, replacement): patch the function in every module of tfbook that
-    imported it by name, except in the gallery itself. Raises RuntimeError when another bug has
-    taken the function's place.
+    """For each pair (function, replacement): patch the function in every module of
+    tfbook that imported it by name, except in the gallery itself. Raises
+    RuntimeError when another bug has taken the function's place.
     """
-    modules = [m for name, m in sys.modules.items() if name.split(".")[0] == "tfbook"]
+    modules = [
+        m for name, m in sys.modules.items() if name.split(".")[0] == "tfbook"
+    ]
     with ExitStack() as patches:
         for function, replacement in pairs:
             name = function.__name__
             if getattr(sys.modules[function.__module__], name) is not function:
-                raise RuntimeError(f"{name} must be itself to carry a bug, it has one already")
+                raise RuntimeError(
+                    f"{name} must be itself to carry a bug, it has one already"
+                )
             for module in modules:
                 outside = not module.__name__.startswith(__package__)
                 if outside and getattr(module, name, None) is function:
@@ -59,7 +67,9 @@ def attending(attention):
     def fused(*arguments):
         return attention(*arguments)[0]
 
-    return replaced((scaled_dot_product_attention, attention), (fused_attention, fused))
+    return replaced(
+        (scaled_dot_product_attention, attention), (fused_attention, fused)
+    )
 
 
 def rewriting_masks(rewrite):
@@ -77,12 +87,15 @@ def rewriting_masks(rewrite):
 
 
 def homemade_attention(fill, over=-1):
-    """Attention as most would write it first: hidden scores become `fill`, the softmax runs over
-    the axis `over`, and nobody has thought of a row without any key.
+    """Attention as most would write it first: hidden scores become `fill`, the
+    softmax runs over the axis `over`, and nobody has thought of a row without any
+    key.
     """
 
     def attention(query, key, value, mask=None, dropout=0.0):
-        scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))  # (B, H, T, S)
+        scores = (
+            query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))
+        )  # (B, H, T, S)
         if mask is not None:
             scores = scores.masked_fill(~mask, fill)
         weights = F.dropout(scores.softmax(over), dropout)  # (B, H, T, S)

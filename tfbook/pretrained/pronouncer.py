@@ -1,4 +1,6 @@
-"""The book's own pronouncer: a Transformer from letters to sounds, stored as weights and a card."""
+"""The book's own pronouncer: a Transformer from letters to sounds, stored as
+weights and a card.
+"""
 
 import datetime
 import hashlib
@@ -11,7 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save
 
 from tfbook.data.batching import pad_batch
-from tfbook.data.pronunciation import LETTERS, SHA256, SOUNDS, encode_pairs, load_pronunciation
+from tfbook.data.pronunciation import (
+    LETTERS,
+    SHA256,
+    SOUNDS,
+    encode_pairs,
+    load_pronunciation,
+)
 from tfbook.data.vocabulary import START, STOP
 from tfbook.decoding import beam_search_nbest
 from tfbook.metrics import error_rates
@@ -26,25 +34,37 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 class Pronouncer:
     """A Transformer from letter ids to phone ids, between strings on both sides.
 
-    model: one with the vocabularies LETTERS and SOUNDS of `tfbook.data.pronunciation`.
+    model: one with the vocabularies LETTERS and SOUNDS of
+    `tfbook.data.pronunciation`; one with others is a ValueError.
     """
 
     def __init__(self, model):
+        found = (model.config.source_vocab, model.config.target_vocab)
+        if found != (len(LETTERS), len(SOUNDS)):
+            raise ValueError(
+                f"model must know {len(LETTERS)} letters and {len(SOUNDS)} sounds, pad, start and "
+                f"stop counted, got {found[0]} and {found[1]}"
+            )
         self.model = model
 
     def pronounce(self, word, beam=4, nbest=1):
-        """The `nbest` most probable pronunciations found: [(phones, log-probability in nats)].
+        """The `nbest` most probable pronunciations found: [(phones, log-probability
+        in nats)].
 
-        word: letters a to z, in any case. beam: sequences kept side by side, at least nbest.
-        Raises ValueError for an empty word, another character, or a word longer than the model
-        takes, TypeError for what is no string.
+        word: letters a to z, in any case. beam: sequences kept side by side, at
+        least nbest. Raises ValueError for an empty word, another character, or a
+        word longer than the model takes, TypeError for what is no string.
         """
         return self.pronounce_all([word], beam, nbest)[0]
 
     def pronounce_all(self, words, beam=4, nbest=1):
-        """`pronounce` for a list of words, similar lengths side by side; answers in their order."""
+        """`pronounce` for a list of words, similar lengths side by side; answers in
+        their order.
+        """
         if not 1 <= nbest <= beam:
-            raise ValueError(f"nbest must be from 1 to beam, got nbest={nbest} and beam={beam}")
+            raise ValueError(
+                f"nbest must be from 1 to beam, got nbest={nbest} and beam={beam}"
+            )
         limit = self.model.config.max_length
         encoded = [LETTERS.encode(check_word(word, limit)) for word in words]
         by_length = sorted(range(len(words)), key=lambda i: len(encoded[i]))
@@ -55,25 +75,35 @@ class Pronouncer:
             source = source.to(next(self.model.parameters()).device)
             found = beam_search_nbest(self.model, source, START, STOP, limit, beam)
             for i, hypotheses in zip(batch, found, strict=True):
-                answers[i] = [(SOUNDS.decode(ids), score) for ids, score in hypotheses[:nbest]]
+                answers[i] = [
+                    (SOUNDS.decode(ids), score) for ids, score in hypotheses[:nbest]
+                ]
         return answers
 
     def score(self, words, beam=4):
-        """Phone and word error rate on {word: variants}, each from 0; decoded without help."""
+        """Phone and word error rate on {word: variants}, each from 0; decoded
+        without help.
+        """
         answers = self.pronounce_all(list(words), beam)
         return error_rates([found[0][0] for found in answers], list(words.values()))
 
 
 def check_word(word, limit=None):
-    """The word in lower case. Raises TypeError unless it is a string, ValueError unless it is
-    letters a to z, at most limit.
+    """The word in lower case. Raises TypeError unless it is a string, ValueError
+    unless it is letters a to z, at most limit.
     """
     if not isinstance(word, str):
-        raise TypeError(f"word must be a str, got {word!r:.40} of type {type(word).__name__}")
+        raise TypeError(
+            f"word must be a str, got {word!r:.40} of type {type(word).__name__}"
+        )
     if not (word.isascii() and word.isalpha()):
-        raise ValueError(f"word must be made of the letters a to z, got {word[:40]!r}")
+        raise ValueError(
+            f"word must be made of the letters a to z, got {word[:40]!r}"
+        )
     if limit and len(word) > limit:
-        raise ValueError(f"word must have at most {limit} letters, got {len(word)}: {word[:20]!r}…")
+        raise ValueError(
+            f"word must have at most {limit} letters, got {len(word)}: {word[:20]!r}…"
+        )
     return word.lower()
 
 
@@ -84,12 +114,14 @@ def pronouncer_config(recipe):
 
 
 def train_pronouncer(folder, seed=0, report=None):
-    """Train the preset "pronunciation" on CMUdict's training words and write, into a folder,
-    pronouncer.safetensors (16-bit floats) and pronouncer.json, its card, which holds the
-    validation scores of the weights as stored. report: called with lines of text, such as print.
-    Returns the card.
+    """Train the preset "pronunciation" on CMUdict's training words and write, into
+    a folder, pronouncer.safetensors (16-bit floats) and pronouncer.json, its card,
+    which holds the validation scores of the weights as stored. report: called with
+    lines of text, such as print. Returns the card.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)  # an impossible folder fails before the work
+    Path(folder).mkdir(
+        parents=True, exist_ok=True
+    )  # an impossible folder fails before the work
     recipe, words = preset("pronunciation"), load_pronunciation()
     torch.manual_seed(seed)
     model = Transformer(pronouncer_config(recipe)).to(device())
@@ -109,10 +141,16 @@ def train_pronouncer(folder, seed=0, report=None):
 
 
 def save_pronouncer(model, folder, card):
-    """Write the weights as 16-bit floats, and the card with the model's config and their hash."""
+    """Write the weights as 16-bit floats, and the card with the model's config and
+    their hash.
+    """
     weights = Path(folder, "pronouncer.safetensors")
-    tensors = {name: p.detach().cpu().half() for name, p in model.named_parameters()}
-    weights.write_bytes(save(tensors))  # what is tied has one name here, and is stored once
+    tensors = {
+        name: p.detach().cpu().half() for name, p in model.named_parameters()
+    }
+    weights.write_bytes(
+        save(tensors)
+    )  # what is tied has one name here, and is stored once
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     card = {**card, "config": asdict(model.config), "sha256": digest}
     text = json.dumps(card, indent=2) + "\n"
@@ -121,20 +159,29 @@ def save_pronouncer(model, folder, card):
 
 
 def load_pronouncer(folder=WEIGHTS):
-    """The book's trained `Pronouncer`, or the one in a folder that `train_pronouncer` wrote.
+    """The book's trained `Pronouncer`, or the one in a folder that
+    `train_pronouncer` wrote.
 
-    Computes in 32-bit floats on the CPU. Raises FileNotFoundError when weights or card are
-    missing, ValueError when the card can't be read or the weights are not those it describes.
+    Computes in 32-bit floats on the CPU. Raises FileNotFoundError when weights or
+    card are missing, ValueError when the card can't be read or the weights are not
+    those it describes.
     """
-    weights, card = Path(folder, "pronouncer.safetensors"), Path(folder, "pronouncer.json")
+    weights, card = (
+        Path(folder, "pronouncer.safetensors"),
+        Path(folder, "pronouncer.json"),
+    )
     for file in (weights, card):
         if not file.is_file():
-            raise FileNotFoundError(f"folder must hold {file.name}, not found in {folder}")
+            raise FileNotFoundError(
+                f"folder must hold {file.name}, not found in {folder}"
+            )
     try:
         told = json.loads(card.read_text(encoding="utf-8"))
         config, digest = TransformerConfig(**told["config"]), told["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"folder must hold a readable {card.name}, got {error!r}") from error
+        raise ValueError(
+            f"folder must hold a readable {card.name}, got {error!r}"
+        ) from error
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != digest:
         raise ValueError(
@@ -145,5 +192,7 @@ def load_pronouncer(folder=WEIGHTS):
         load_model(model, str(weights))
     except (RuntimeError, SafetensorError) as error:
         words = " ".join(str(error).split())
-        raise ValueError(f"{weights.name} must fit {card.name}, got {words:.160}") from error
+        raise ValueError(
+            f"{weights.name} must fit {card.name}, got {words:.160}"
+        ) from error
     return Pronouncer(model.eval())

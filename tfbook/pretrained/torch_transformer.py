@@ -1,4 +1,6 @@
-"""The weights of a `torch.nn.Transformer`, moved into an `Encoder` and a `Decoder` of ours."""
+"""The weights of a `torch.nn.Transformer`, moved into an `Encoder` and a `Decoder`
+of ours.
+"""
 
 import dataclasses
 import functools
@@ -22,21 +24,28 @@ OUR_NAMES = {
 
 
 def load_torch_transformer(reference):
-    """An `Encoder` and a `Decoder` that compute what the reference computes: the same outputs and
-    gradients, from copies of its weights.
+    """An `Encoder` and a `Decoder` that compute what the reference computes: the
+    same outputs and gradients, from copies of its weights.
 
-    reference: a `torch.nn.Transformer` (Vaswani et al. 2017) with biases and with relu or gelu;
-    norm first or last, and its final norms, are taken over, as are dropout, dtype, device and
-    training mode. Ours are batch first whatever the reference is, and their boolean masks say True
-    = may attend, the opposite of its. Returns (Encoder, Decoder): (B, S, d_model) -> (B, S,
-    d_model), and (B, T, d_model) with it -> (B, T, d_model). Raises TypeError for anything else
-    than a Transformer of PyTorch's own layers, ValueError for a bias=False, another activation, or
-    layers that differ in more than their weights.
+    reference: a `torch.nn.Transformer` (Vaswani et al. 2017) with biases and with
+    relu or gelu; norm first or last, and its final norms, are taken over, as are
+    dropout, dtype, device and training mode. Ours are batch first whatever the
+    reference is, and their boolean masks say True = may attend, the opposite of
+    its. Returns (Encoder, Decoder): (B, S, d_model) -> (B, S, d_model), and (B, T,
+    d_model) with it -> (B, T, d_model). Raises TypeError for anything else than a
+    Transformer of PyTorch's own layers, ValueError for a bias=False, another
+    activation, or layers that differ in more than their weights.
     """
     if not isinstance(reference, nn.Transformer):
-        raise TypeError(f"reference must be a torch.nn.Transformer, got {type(reference).__name__}")
-    encoder = _check_stack("encoder", reference, nn.TransformerEncoder, nn.TransformerEncoderLayer)
-    decoder = _check_stack("decoder", reference, nn.TransformerDecoder, nn.TransformerDecoderLayer)
+        raise TypeError(
+            f"reference must be a torch.nn.Transformer, got {type(reference).__name__}"
+        )
+    encoder = _check_stack(
+        "encoder", reference, nn.TransformerEncoder, nn.TransformerEncoderLayer
+    )
+    decoder = _check_stack(
+        "decoder", reference, nn.TransformerDecoder, nn.TransformerDecoderLayer
+    )
     return (
         _copy(Encoder(_config("encoder", encoder)), encoder),
         _copy(Decoder(_config("decoder", decoder)), decoder),
@@ -49,6 +58,8 @@ def _check_stack(name, reference, stack_type, layer_type):
         raise TypeError(
             f"reference.{name} must be a torch.nn.{stack_type.__name__}, got {type(stack).__name__}"
         )
+    if len(stack.layers) == 0:
+        raise ValueError(f"reference.{name} must have at least one layer, got 0")
     for layer in stack.layers:
         if type(layer) is not layer_type:
             raise TypeError(
@@ -59,11 +70,15 @@ def _check_stack(name, reference, stack_type, layer_type):
 
 
 def _config(name, stack):
-    """What all layers of the stack have in common, which must be everything but their weights."""
+    """What all layers of the stack have in common, which must be everything but
+    their weights.
+    """
     config, *others = (_layer_config(name, layer) for layer in stack.layers)
     for other in others:
         if other != config:
-            raise ValueError(f"reference.{name}'s layers must be alike, got {config} and {other}")
+            raise ValueError(
+                f"reference.{name}'s layers must be alike, got {config} and {other}"
+            )
     if stack.norm is not None and stack.norm.eps != config.norm_eps:
         raise ValueError(
             f"reference.{name}'s norms must share one eps, got {config.norm_eps} "
@@ -78,11 +93,17 @@ def _layer_config(name, layer):
     if layer.linear1.bias is None:
         raise ValueError(f"reference.{name} must have biases, got bias=False")
     dropout = {part.p for part in layer.modules() if isinstance(part, nn.Dropout)}
-    dropout |= {part.dropout for part in layer.modules() if isinstance(part, nn.MultiheadAttention)}
+    dropout |= {
+        part.dropout
+        for part in layer.modules()
+        if isinstance(part, nn.MultiheadAttention)
+    }
     eps = {part.eps for part in layer.modules() if isinstance(part, nn.LayerNorm)}
     for setting, values in (("dropout", dropout), ("norm eps", eps)):
         if len(values) > 1:
-            raise ValueError(f"reference.{name} must have one {setting}, got {sorted(values)}")
+            raise ValueError(
+                f"reference.{name} must have one {setting}, got {sorted(values)}"
+            )
     return TransformerConfig(
         d_model=layer.self_attn.embed_dim,
         n_heads=layer.self_attn.num_heads,
@@ -105,24 +126,30 @@ def _activation(name, function):
         return "gelu_tanh" if approximate == "tanh" else "gelu"
     if isinstance(function, nn.GELU):
         return "gelu_tanh" if function.approximate == "tanh" else "gelu"
-    raise ValueError(f"reference.{name}'s activation must be relu or gelu, got {function!r}")
+    raise ValueError(
+        f"reference.{name}'s activation must be relu or gelu, got {function!r}"
+    )
 
 
 def _copy(ours, stack):
     """Ours, with the stack's weights, dtype, device and mode."""
-    ours.to(next(stack.parameters())).load_state_dict(dict(_translated(stack.state_dict())))
+    ours.to(next(stack.parameters())).load_state_dict(
+        dict(_translated(stack.state_dict()))
+    )
     return ours.train(stack.training)
 
 
 def _translated(state):
-    """Each weight under our name; those of queries, keys and values, one below another in
-    `in_proj`, taken apart.
+    """Each weight under our name; those of queries, keys and values, one below
+    another in `in_proj`, taken apart.
     """
     for name, weight in state.items():
         name = ".".join(OUR_NAMES.get(part, part) for part in name.split("."))
         layer, joint, kind = name.partition("in_proj_")
         if joint:
-            for part, rows in zip(("query", "key", "value"), weight.chunk(3), strict=True):
+            for part, rows in zip(
+                ("query", "key", "value"), weight.chunk(3), strict=True
+            ):
                 yield f"{layer}{part}_projection.{kind}", rows
         else:
             yield name, weight

@@ -1,7 +1,8 @@
 """How much a lesson trains: one frozen preset for each lesson and scale.
 
-The environment variable TFBOOK_SCALE chooses the scale: "cpu" (the default, what the site shows)
-or "gpu". Lessons read their preset and never ask for the scale themselves.
+The environment variable TFBOOK_SCALE chooses the scale: "cpu" (the default, what
+the site shows) or "gpu". Lessons read their preset and never ask for the scale
+themselves.
 """
 
 import os
@@ -12,7 +13,9 @@ import torch
 
 @dataclass(frozen=True)
 class Preset:
-    """One training: the model's size, then the recipe. tokens: ids in a batch, pads included."""
+    """One training: the model's size, then the recipe. tokens: ids in a batch, pads
+    included.
+    """
 
     d_model: int
     n_heads: int
@@ -33,16 +36,36 @@ class Preset:
 
 PRESETS = {
     "article-example": {
-        "cpu": Preset(32, 2, 1, 64, 0.0, tokens=640, steps=250, learning_rate=3e-3, warmup=0),
-        "gpu": Preset(64, 2, 1, 128, 0.0, tokens=2560, steps=250, learning_rate=3e-3, warmup=0),
+        "cpu": Preset(
+            32, 2, 1, 64, 0.0, tokens=640, steps=250, learning_rate=3e-3, warmup=0
+        ),
+        "gpu": Preset(
+            64, 2, 1, 128, 0.0, tokens=2560, steps=250, learning_rate=3e-3, warmup=0
+        ),
     },
     "copy": {
-        "cpu": Preset(64, 2, 1, 128, 0.0, tokens=800, steps=400, learning_rate=3e-3, warmup=30),
-        "gpu": Preset(64, 2, 2, 128, 0.0, tokens=4000, steps=500, learning_rate=2e-3, warmup=50),
+        "cpu": Preset(
+            64, 2, 1, 128, 0.0, tokens=800, steps=400, learning_rate=3e-3, warmup=30
+        ),
+        "gpu": Preset(
+            64,
+            2,
+            2,
+            128,
+            0.0,
+            tokens=4000,
+            steps=500,
+            learning_rate=2e-3,
+            warmup=50,
+        ),
     },
     "pronunciation": {
-        "cpu": Preset(128, 4, 2, 512, 0.0, 700, steps=2000, learning_rate=2e-3, warmup=150),
-        "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, steps=4000, learning_rate=1e-3, warmup=500),
+        "cpu": Preset(
+            128, 4, 2, 512, 0.0, 700, steps=2000, learning_rate=2e-3, warmup=150
+        ),
+        "gpu": Preset(
+            256, 4, 4, 1024, 0.1, 6000, steps=4000, learning_rate=1e-3, warmup=500
+        ),
     },
 }
 
@@ -56,7 +79,9 @@ def scale():
 
 
 def preset(lesson):
-    """The `Preset` of a lesson at the scale in force. Raises ValueError for an unknown lesson."""
+    """The `Preset` of a lesson at the scale in force. Raises ValueError for an
+    unknown lesson.
+    """
     if lesson not in PRESETS:
         raise ValueError(f"lesson must be one of {sorted(PRESETS)}, got {lesson!r}")
     return PRESETS[lesson][scale()]
@@ -73,4 +98,6 @@ def device():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    raise ValueError("TFBOOK_SCALE must be 'cpu' where PyTorch finds no CUDA or MPS, got 'gpu'")
+    raise ValueError(
+        "TFBOOK_SCALE must be 'cpu' where PyTorch finds no CUDA or MPS, got 'gpu'"
+    )

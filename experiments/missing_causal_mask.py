@@ -1,0 +1,44 @@
+"""What does a decoder without its causal mask look like from outside? Lesson 4.2's copy task.
+
+Three seeds, with and without the mask; about a minute on two cores.
+"""
+
+from contextlib import nullcontext
+
+import torch
+from provenance import write
+
+from tfbook import Transformer, TransformerConfig, pitfalls
+from tfbook.data.copying import VOCAB, copies
+from tfbook.metrics import exact_share, next_symbol_share
+from tfbook.training.loop import train
+from tfbook.training.presets import preset
+
+SEEDS = (0, 1, 2)
+
+
+def main():
+    numbers, unseen = {}, copies(500, seed=2)
+    size = preset("copy").architecture()
+    for name, bug in (
+        ("with", nullcontext),
+        ("without", pitfalls.causal_mask_missing),
+    ):
+        numbers[name] = {"next symbol": [], "alone": []}
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            with bug():
+                model = Transformer(
+                    TransformerConfig(VOCAB, VOCAB, **size, max_length=16)
+                )
+                train(model, copies(4000, seed=1), preset("copy"), seed)
+                numbers[name]["next symbol"].append(
+                    round(next_symbol_share(model, unseen), 4)
+                )
+                numbers[name]["alone"].append(round(exact_share(model, unseen), 4))
+        print(name, "the mask:", numbers[name])
+    write("missing_causal_mask", numbers, SEEDS)
+
+
+if __name__ == "__main__":
+    main()
