@@ -27,8 +27,8 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     inputs of the wrong dtype, ValueError for shapes or devices that do not fit.
     """
     check_attention(query, key, value, mask)
-    d_k = key.size(-1)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (B, H, T, S)
+    d_head = key.size(-1)
+    scores = query @ key.transpose(-2, -1) / math.sqrt(d_head)  # (B, H, T, S)
     if mask is not None:  # not -inf, which would make a row without any key NaN
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)

@@ -1,0 +1,11 @@
+"""From a model that scores the next symbol to whole sequences.
+
+A model here is anything with `decode(target, memory, source_mask, cache=...)`,
+`config.pad` and `config.max_length`, and with `encode(source)` unless it is a decoder
+alone (source=None).
+"""
+
+from tfbook.decoding.beam import beam_search, beam_search_nbest
+from tfbook.decoding.stepwise import greedy_decode, sample
+
+__all__ = ["beam_search", "beam_search_nbest", "greedy_decode", "sample"]

@@ -1,0 +1,124 @@
+"""Beam search: several sequences grown side by side."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from tfbook.decoding.prepare import decoding, prepare
+from tfbook.model.attention import KeyValueCache
+from tfbook.model.checks import check_count, check_number
+
+
+def beam_search(model, source, start, stop, max_length, beam=4, length_penalty=0.6):
+    r"""The best of several sequences grown side by side.
+
+    A sequence of n symbols, stop included, scores $\log p / ((5 + n) / 6)^a$ with a =
+    length_penalty (Wu et al. 2016, equation 14). beam=1 is greedy decoding. Arguments
+    and result, (B, at most max_length), as in `greedy_decode`.
+    """
+    found = beam_search_nbest(
+        model, source, start, stop, max_length, beam, length_penalty
+    )
+    pad = model.config.pad
+    # a place for the stop, which greedy decoding returns as a pad, too
+    best = [F.pad(hypotheses[0][0], (0, 1), value=pad) for hypotheses in found]
+    return pad_sequence(best, True, pad)[:, :max_length]  # (B, at most max_length)
+
+
+@decoding
+def beam_search_nbest(
+    model, source, start, stop, max_length, beam=4, length_penalty=0.6
+):
+    """All that a beam search found, best score first.
+
+    For each row of the batch a list of at most `beam` pairs (ids, log-probability). ids
+    hold neither start nor stop; the log-probability is of the whole sequence, stop
+    included, in nats, and not divided by anything. Arguments as in `beam_search`:
+    source (B, S).
+    """
+    check_count("beam", beam)
+    check_number("length_penalty", length_penalty)
+    memory, source_mask, prefix = prepare(model, source, start, max_length)
+    beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
+    memory = None if memory is None else memory[beams.owner]
+    source_mask = None if source_mask is None else source_mask[beams.owner]
+    new = prefix[beams.owner]  # (B·beam, T)
+    for _ in range(max_length):
+        logits = model.decode(
+            new, memory, source_mask, cache=cache
+        )  # (B·beam, T, V)
+        rows = beams.grow(logits[:, -1].float(), stop)  # (B·beam,)
+        if beams.settled():
+            break
+        cache.select(rows)
+        new = beams.ids[:, -1:]  # (B·beam, 1)
+    return beams.ranked(length_penalty)
+
+
+class Beams:
+    """`beam` living sequences for each row of a batch, and those that have stopped.
+
+    ids: (B·beam, length), the living. scores: (B, beam), their log-probabilities.
+    finished: for each row, (ids, log-probability, symbols with the stop).
+    """
+
+    def __init__(self, n_rows, beam, device):
+        self.beam = beam
+        self.first = torch.arange(n_rows, device=device)[:, None] * beam  # (B, 1)
+        self.owner = (self.first // beam).expand(-1, beam).flatten()  # (B·beam,)
+        self.ids = self.owner.new_empty(n_rows * beam, 0)
+        # the beams of a row start equal: all but one are worth nothing
+        self.scores = torch.full((n_rows, beam), -math.inf, device=device)
+        self.scores[:, 0] = 0.0
+        self.finished = [[] for _ in range(n_rows)]
+
+    def grow(self, logits, stop):
+        """One symbol more, from logits (B·beam, V).
+
+        Returns which of the old sequences each new one continues, (B·beam,).
+        """
+        step = logits.log_softmax(-1).view(*self.scores.shape, -1)  # (B, beam, V)
+        total = self.scores[:, :, None] + step  # (B, beam, V)
+        # twice as many as beams: if `beam` of them stop, `beam` others live on
+        n_candidates = min(2 * self.beam, total[0].numel())
+        best, flat = total.flatten(1).topk(n_candidates)  # (B, 2·beam) each
+        rows, symbol = self.first + flat // total.size(-1), flat % total.size(-1)
+        stops = symbol == stop
+        for b, rank in (stops & best.isfinite())[:, : self.beam].nonzero().tolist():
+            if len(self.finished[b]) < self.beam:
+                ids = self.ids[rows[b, rank]]
+                self.finished[b].append((ids, float(best[b, rank]), len(ids) + 1))
+        self.scores, kept = best.masked_fill(stops, -math.inf).topk(self.beam)
+        rows = rows.gather(1, kept).flatten()  # (B·beam,)
+        symbol = symbol.gather(1, kept)  # (B, beam)
+        self.ids = torch.cat(
+            (self.ids[rows], symbol.view(-1, 1)), dim=1
+        )  # (B·beam, n)
+        return rows
+
+    def settled(self):
+        """Whether every row has as many finished sequences as beams."""
+        return all(len(hypotheses) == self.beam for hypotheses in self.finished)
+
+    def ranked(self, length_penalty):
+        """For each row the best pairs (ids, log-probability), the living included."""
+
+        def score(hypothesis):
+            _, log_probability, n = hypothesis
+            return log_probability / ((5 + n) / 6) ** length_penalty
+
+        answers = []
+        for b, hypotheses in enumerate(self.finished):
+            if len(hypotheses) < self.beam:
+                alive = zip(
+                    self.ids[self.owner == b], self.scores[b].tolist(), strict=True
+                )
+                alive = [(ids, s, len(ids)) for ids, s in alive if s > -math.inf]
+                hypotheses = hypotheses + alive
+            best = sorted(hypotheses, key=score, reverse=True)[: self.beam]
+            answers.append(
+                [(ids, log_probability) for ids, log_probability, _ in best]
+            )
+        return answers

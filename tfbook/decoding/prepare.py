@@ -1,0 +1,53 @@
+"""What every way of decoding begins with."""
+
+import functools
+
+import torch
+
+from tfbook.model.checks import check_count, check_ids
+from tfbook.model.masks import padding_mask
+
+
+def decoding(function):
+    """Decode without gradients and with dropout off; the model keeps its mode."""
+
+    @functools.wraps(function)
+    def decode(model, *arguments, **keywords):
+        training = model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                return function(model, *arguments, **keywords)
+        finally:
+            model.train(training)
+
+    return decode
+
+
+def prepare(model, source, start, max_length):
+    """The memory (B, S, d_model), its mask (B, 1, 1, S) and the prefix (B, T).
+
+    Memory and mask are None for a decoder alone. Raises TypeError or ValueError naming
+    the argument.
+    """
+    check_count("max_length", max_length)
+    if not isinstance(start, int | list | tuple | torch.Tensor):
+        raise TypeError(f"start must be an id or a prefix of ids, got {start!r}")
+    prefix = torch.as_tensor(start, device=next(model.parameters()).device)
+    if prefix.dim() < 2:
+        prefix = prefix.reshape(1, -1)  # (1, T)
+    check_ids("start", prefix)
+    limit = model.config.max_length
+    if prefix.size(1) + max_length - 1 > limit:  # the last symbol is not fed back
+        raise ValueError(
+            f"start and max_length must fit into the model's max_length={limit}, "
+            f"got {prefix.size(1)} and {max_length} symbols"
+        )
+    if source is None:
+        return None, None, prefix
+    memory, n_rows = model.encode(source), len(source)  # (B, S, d_model)
+    if len(prefix) not in (1, n_rows):
+        raise ValueError(
+            f"start must have 1 row or the source's {n_rows}, got {len(prefix)}"
+        )
+    return memory, padding_mask(source, model.config.pad), prefix.expand(n_rows, -1)

@@ -1,0 +1,84 @@
+"""Greedy decoding and sampling: one symbol after the other, never taken back."""
+
+import torch
+
+from tfbook.decoding.prepare import decoding, prepare
+from tfbook.model.attention import KeyValueCache
+from tfbook.model.checks import check_count, check_number
+
+
+def greedy_decode(model, source, start, stop, max_length, *, cache=True):
+    r"""At each step the most probable symbol: $\arg\max_v p(v \mid y_{<t}, x)$.
+
+    source: (B, S) ids, or None for a decoder alone. start: an id, or a prefix of ids,
+    (T,) or (B, T). Ends when every row has produced stop, or after max_length new
+    symbols. cache=False recomputes everything at each step, for comparison. Returns ids
+    (B, at most max_length), without start; stop and all after it are pad. Raises
+    ValueError or TypeError naming the argument.
+    """
+
+    def best(logits):
+        return logits.argmax(-1)  # (B,)
+
+    return _extend(model, source, start, stop, max_length, best, cache)
+
+
+def sample(
+    model,
+    source,
+    start,
+    stop,
+    max_length,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    generator=None,
+):
+    r"""At each step a symbol drawn from $\text{softmax}(logits / temperature)$.
+
+    top_k: only from the k most probable symbols (Fan et al. 2018); top_p: only from the
+    fewest symbols whose probabilities add up to at least p (Holtzman et al. 2020).
+    generator: a `torch.Generator`, for repeatable draws. The rest, and what is
+    returned, as in `greedy_decode`: (B, at most max_length).
+    """
+    check_number("temperature", temperature)
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    if top_p is not None:
+        check_number("top_p", top_p)
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1], got {top_p}")
+    if top_k is not None:
+        check_count("top_k", top_k)
+
+    def draw(logits):
+        probabilities = (logits.float() / temperature).softmax(-1)  # (B, V)
+        ranked, order = probabilities.sort(-1, descending=True)  # (B, V) each
+        if top_k is not None:
+            ranked[:, top_k:] = 0.0
+        if top_p is not None:  # out goes what comes after enough
+            ranked[ranked.cumsum(-1) - ranked >= top_p] = 0.0
+        drawn = torch.multinomial(ranked, 1, generator=generator)  # (B, 1)
+        return order.gather(-1, drawn)[:, 0]  # (B,)
+
+    return _extend(model, source, start, stop, max_length, draw, cache=True)
+
+
+@decoding
+def _extend(model, source, start, stop, max_length, choose, cache):
+    memory, source_mask, new = prepare(model, source, start, max_length)
+    remembered = KeyValueCache() if cache else None
+    done = torch.zeros(len(new), dtype=torch.bool, device=new.device)
+    produced = []
+    for _ in range(max_length):
+        logits = model.decode(
+            new, memory, source_mask, cache=remembered
+        )  # (B, T, V)
+        symbol = choose(logits[:, -1])  # (B,)
+        done = done | (symbol == stop)
+        symbol = symbol.masked_fill(done, model.config.pad)
+        produced.append(symbol)
+        if done.all():
+            break
+        new = symbol[:, None] if cache else torch.cat((new, symbol[:, None]), dim=1)
+    return torch.stack(produced, dim=1)  # (B, at most max_length)
