@@ -21,16 +21,25 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 CELL_TIMEOUT = 600  # seconds
 NAMED = r"(?:^|-m )(tfbook(?:\.\w+)*)(?=\s|$)"
-READ_BY = {"tfbook.plot.": "tfbook/book.mplstyle", "tfbook.pretrained.": "tfbook/weights/*"}
+READ_BY = {
+    "tfbook.plot.": "tfbook/book.mplstyle",
+    "tfbook.pretrained.": "tfbook/weights/*",
+}
 KEPT_METADATA = ("tags", "mystnb", "jupyter")
 # An absolute path, or an object's address: both differ on the next machine.
-VOLATILE = re.compile(r"(?<![\w./:<~-])/(?:[\w.+-]+/)+[\w.+-]+|\b[A-Z]:\\\w|\bat 0x[0-9a-f]{6,}")
+VOLATILE = re.compile(
+    r"(?<![\w./:<~-])/(?:[\w.+-]+/)+[\w.+-]+|\b[A-Z]:\\\w|\bat 0x[0-9a-f]{6,}"
+)
 
 
 class LessonError(Exception):
@@ -39,10 +48,18 @@ class LessonError(Exception):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Re-execute the stale lessons.")
-    parser.add_argument("names", nargs="*", metavar="LESSON", help="such as 2-full-transformer")
-    parser.add_argument("--all", action="store_true", help="run the lessons that are not stale too")
-    parser.add_argument("--check", action="store_true", help="list the stale lessons, run nothing")
-    parser.add_argument("--book", type=Path, default=BOOK, help="the folder of the lessons")
+    parser.add_argument(
+        "names", nargs="*", metavar="LESSON", help="such as 2-full-transformer"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="run the lessons that are not stale too"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="list the stale lessons, run nothing"
+    )
+    parser.add_argument(
+        "--book", type=Path, default=BOOK, help="the folder of the lessons"
+    )
     options = parser.parse_args(arguments)
     try:
         chosen = select(lessons(options.book), options.names)
@@ -51,7 +68,10 @@ def main(arguments=None):
     except LessonError as error:
         parser.error(str(error))
     if options.check:
-        print("\n".join(f"stale: {label(path)}" for path in chosen) or "No lesson is stale.")
+        print(
+            "\n".join(f"stale: {label(path)}" for path in chosen)
+            or "No lesson is stale."
+        )
         return bool(chosen)
     return sum(rerun(path) for path in chosen) > 0
 
@@ -62,10 +82,16 @@ def rerun(path):
     try:
         notebook = execute(path)
     except LessonError as error:
-        print(f"{error}\n{label(path)} failed and was left as it is.", file=sys.stderr, flush=True)
+        print(
+            f"{error}\n{label(path)} failed and was left as it is.",
+            file=sys.stderr,
+            flush=True,
+        )
         return True
     write(notebook, path)
-    print(f"{label(path)}: {notebook.metadata.tfbook.seconds} s at most", flush=True)
+    print(
+        f"{label(path)}: {notebook.metadata.tfbook.seconds} s at most", flush=True
+    )
     return False
 
 
@@ -74,7 +100,11 @@ def rerun(path):
 
 def lessons(book=BOOK):
     """The notebooks of the book in the order of their names, as paths."""
-    return sorted(path for path in Path(book).glob("*/*.ipynb") if not path.name.startswith("."))
+    return sorted(
+        path
+        for path in Path(book).glob("*/*.ipynb")
+        if not path.name.startswith(".")
+    )
 
 
 def select(paths, names):
@@ -82,7 +112,11 @@ def select(paths, names):
     chosen = []
     for name in names:
         wanted = Path(name).with_suffix("").parts
-        fitting = [path for path in paths if path.with_suffix("").parts[-len(wanted) :] == wanted]
+        fitting = [
+            path
+            for path in paths
+            if path.with_suffix("").parts[-len(wanted) :] == wanted
+        ]
         if not fitting:
             known = ", ".join(path.stem for path in paths)
             raise LessonError(f"LESSON must be one of {known}, got {name}")
@@ -99,7 +133,9 @@ def read(path):
 
 
 def code_of(notebook):
-    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return "\n\n".join(
+        cell.source for cell in notebook.cells if cell.cell_type == "code"
+    )
 
 
 # What a lesson's outputs depend on
@@ -115,15 +151,27 @@ def stamp(path):
     try:
         modules = reached(ast.parse(code))
     except SyntaxError as error:
-        raise LessonError(f"{label(path)} must hold plain Python, got {error}") from error
+        raise LessonError(
+            f"{label(path)} must hold plain Python, got {error}"
+        ) from error
     parts = [("code", code.encode()), ("torch", torch_version())]
-    parts += [(name, without_docstrings(module_file(name)).encode()) for name in sorted(modules)]
+    parts += [
+        (name, without_docstrings(module_file(name)).encode())
+        for name in sorted(modules)
+    ]
     patterns = {
-        READ_BY[room] for name in modules for room in READ_BY if f"{name}.".startswith(room)
+        READ_BY[room]
+        for name in modules
+        for room in READ_BY
+        if f"{name}.".startswith(room)
     }
     files = {file for pattern in patterns for file in ROOT.glob(pattern)}
     results = re.findall(r"[\w.-]+\.json", code)
-    files |= {file for name in results for file in ROOT.glob(f"experiments/results/{name}")}
+    files |= {
+        file
+        for name in results
+        for file in ROOT.glob(f"experiments/results/{name}")
+    }
     parts += [(file.name, content(file)) for file in sorted(files)]
     digest = hashlib.sha256()
     for name, data in parts:
@@ -148,7 +196,10 @@ def without_docstrings(file):
     lines = text.splitlines()
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, documented)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             docstring = node.body[0]
             for number in range(docstring.lineno, docstring.end_lineno + 1):
                 lines[number - 1] = ""
@@ -160,7 +211,9 @@ def reached(tree):
     modules, new = set(), imports(tree) | named(tree)
     while new:
         modules |= new
-        new = {found for name in new for found in imports(parse(name), name)} - modules
+        new = {
+            found for name in new for found in imports(parse(name), name)
+        } - modules
     return modules
 
 
@@ -175,15 +228,21 @@ def imports(tree, module=""):
         if isinstance(node, ast.Import):
             ours = [alias for alias in node.names if module_file(alias.name)]
             found |= {alias.name for alias in ours}
-            found |= {"tfbook" for alias in ours if not alias.asname}  # may use tfbook.anything
-        elif isinstance(node, ast.ImportFrom) and module_file(origin := source_of(node, module)):
+            found |= {
+                "tfbook" for alias in ours if not alias.asname
+            }  # may use tfbook.anything
+        elif isinstance(node, ast.ImportFrom) and module_file(
+            origin := source_of(node, module)
+        ):
             found |= {home(origin, alias.name) for alias in node.names}
     return found
 
 
 def named(tree):
     """The modules that a lesson names in its strings, as for `python -m tfbook`."""
-    strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    strings = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)
+    )
     names = {name for s in strings for name in re.findall(NAMED, str(s))}
     names = {"tfbook.__main__" if name == "tfbook" else name for name in names}
     return {name for name in names if module_file(name)}
@@ -195,7 +254,9 @@ def home(origin, name):
         return f"{origin}.{name}"
     if module_file(origin).name == "__init__.py":
         for node in ast.walk(parse(origin)):
-            if isinstance(node, ast.ImportFrom) and module_file(source_of(node, origin)):
+            if isinstance(node, ast.ImportFrom) and module_file(
+                source_of(node, origin)
+            ):
                 for alias in node.names:
                     if name == (alias.asname or alias.name):
                         return home(source_of(node, origin), alias.name)
@@ -206,15 +267,23 @@ def source_of(node, module):
     """The absolute name of the module in a `from … import …`."""
     if not node.level:
         return node.module
-    inside = module if module_file(module).name == "__init__.py" else module.rpartition(".")[0]
-    return importlib.util.resolve_name("." * node.level + (node.module or ""), inside)
+    inside = (
+        module
+        if module_file(module).name == "__init__.py"
+        else module.rpartition(".")[0]
+    )
+    return importlib.util.resolve_name(
+        "." * node.level + (node.module or ""), inside
+    )
 
 
 def module_file(name):
     """The file of a module of tfbook, or None when there is no such module."""
     base = ROOT.joinpath(*name.split("."))
     files = (base.with_suffix(".py"), base / "__init__.py")
-    return next((f for f in files if name.split(".")[0] == "tfbook" and f.is_file()), None)
+    return next(
+        (f for f in files if name.split(".")[0] == "tfbook" and f.is_file()), None
+    )
 
 
 def parse(module):
@@ -239,14 +308,18 @@ def execute(path):
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=lambda cell, cell_index: place.update(cell_index=cell_index),
     )
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "MPLBACKEND"
+    }
     began = time.monotonic()
     try:
         client.execute(env=environment | {"TFBOOK_SCALE": "cpu"})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         number = place["cell_index"] + 1
         plain = re.sub(r"\x1b\[[\d;]*m", "", str(error))
-        raise LessonError(f"{label(path)}, cell {number} of its file: {plain}") from error
+        raise LessonError(
+            f"{label(path)}, cell {number} of its file: {plain}"
+        ) from error
     seconds = rounded(time.monotonic() - began, known)
     notebook.metadata["tfbook"] = {"stamp": new_stamp, "seconds": seconds}
     notebook = normalise(notebook)
@@ -269,7 +342,11 @@ def rounded(seconds, known=None):
 def normalise(notebook):
     """A copy without anything that differs between two runs of the same code."""
     notebook = copy.deepcopy(notebook)
-    ours = {"tfbook": notebook.metadata["tfbook"]} if "tfbook" in notebook.metadata else {}
+    ours = (
+        {"tfbook": notebook.metadata["tfbook"]}
+        if "tfbook" in notebook.metadata
+        else {}
+    )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": kernel, "language_info": {"name": "python"}, **ours}
@@ -278,7 +355,9 @@ def normalise(notebook):
     count = 0
     for number, cell in enumerate(notebook.cells, 1):
         cell.setdefault("id", f"cell-{number}")
-        cell.metadata = {key: cell.metadata[key] for key in KEPT_METADATA if key in cell.metadata}
+        cell.metadata = {
+            key: cell.metadata[key] for key in KEPT_METADATA if key in cell.metadata
+        }
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
@@ -307,7 +386,11 @@ def text_of_outputs(cell):
     for output in cell.get("outputs", []):
         texts += [output.get("text", ""), *output.get("traceback", [])]
         data = output.get("data", {})
-        texts += [str(value) for kind, value in data.items() if not kind.startswith("image/")]
+        texts += [
+            str(value)
+            for kind, value in data.items()
+            if not kind.startswith("image/")
+        ]
     return "\n".join(texts)
 
 

@@ -11,7 +11,11 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from sphinx_exercise.nodes import depart_solution_node, solution_node, visit_solution_node
+from sphinx_exercise.nodes import (
+    depart_solution_node,
+    solution_node,
+    visit_solution_node,
+)
 
 COLAB = "https://colab.research.google.com"
 SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
@@ -30,17 +34,28 @@ def use_addresses(app, config):
             "use_repository_button": True,
             "use_edit_page_button": True,
         }
-        if "github.com" in config.repository_url:  # Colab opens notebooks from nowhere else
+        if (
+            "github.com" in config.repository_url
+        ):  # Colab opens notebooks from nowhere else
             theme["launch_buttons"] = {"colab_url": COLAB}
     if config.site_url:
-        config.html_baseurl = config.ogp_site_url = config.site_url.rstrip("/") + "/"
+        config.html_baseurl = config.ogp_site_url = (
+            config.site_url.rstrip("/") + "/"
+        )
 
 
 def write_sitemap(app, exception):
     if app.config.site_url and not exception:
-        pages = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
-        urls = "".join(f"<url><loc>{app.config.html_baseurl}{page}</loc></url>\n" for page in pages)
-        Path(app.outdir, "sitemap.xml").write_text(SITEMAP.format(urls=urls), encoding="utf-8")
+        pages = [
+            app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)
+        ]
+        urls = "".join(
+            f"<url><loc>{app.config.html_baseurl}{page}</loc></url>\n"
+            for page in pages
+        )
+        Path(app.outdir, "sitemap.xml").write_text(
+            SITEMAP.format(urls=urls), encoding="utf-8"
+        )
 
 
 def number_by_lesson(app, env):
@@ -54,7 +69,9 @@ def number_by_lesson(app, env):
         prefix = tuple(map(int, lesson.groups())) if lesson else ()
         for numbers in kinds.values():
             in_order = sorted(numbers, key=numbers.get)
-            numbers.update((name, (*prefix, count)) for count, name in enumerate(in_order, 1))
+            numbers.update(
+                (name, (*prefix, count)) for count, name in enumerate(in_order, 1)
+            )
     return []  # no page to write again beyond those that Sphinx has found
 
 
@@ -62,7 +79,9 @@ def visit_solution(translator, node):
     """A folded solution is a <details>: it opens without a script, and a search finds it."""
     if "dropdown" not in node["classes"]:
         return visit_solution_node(translator, node)
-    node["classes"].remove("dropdown")  # the class would make a script add a second button
+    node["classes"].remove(
+        "dropdown"
+    )  # the class would make a script add a second button
     title = node.next_node(nodes.title)
     node.remove(title)
     translator.body.append(translator.starttag(node, "details", CLASS="admonition"))
@@ -91,7 +110,9 @@ def ship_mathjax(app):
 def drop_thebe(app):
     """No page starts a kernel, but jupyter-book puts Thebe's script, which names a CDN, on each."""
     for listeners in app.events.listeners.values():
-        listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
+        listeners[:] = [
+            one for one in listeners if one.handler.__module__ != "sphinx_thebe"
+        ]
     sheets = app.registry.css_files
     sheets[:] = [sheet for sheet in sheets if sheet[0] != "sphinx-thebe.css"]
 
@@ -108,12 +129,21 @@ REPAIRS = [
     (r'role="doc-biblioentry"', 'role="listitem"'),
     # Names for a screen reader that contradict the visible text: the text is the better name.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
-    (r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1"),
+    (
+        r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"',
+        r"\1",
+    ),
     (r'(<i class="theme-switch [^>]*?) title="[^"]*"', r"\1"),
     # The button that unfolds a part in the sidebar has no name at all.
-    (r"(>([^<>]+)</a><details[^>]*>)<summary>", r'\1<summary aria-label="Lessons of \2">'),
+    (
+        r"(>([^<>]+)</a><details[^>]*>)<summary>",
+        r'\1<summary aria-label="Lessons of \2">',
+    ),
     # The sidebar is no landmark: who jumps between landmarks would miss the title and the search.
-    (r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="navigation" aria-label="Book"'),
+    (
+        r'(<div id="pst-primary-sidebar")(?! role)',
+        r'\1 role="navigation" aria-label="Book"',
+    ),
 ]
 # The theme loads the search index on every page, to search while one types; we search on one page.
 SEARCH = r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
@@ -143,7 +173,10 @@ def repair_pages(app, exception):
     home = app.builder.get_target_uri(app.config.root_doc)
     redirect = REDIRECT.format(title=app.config.html_title, page=home)
     (site / "index.html").write_text(redirect, encoding="utf-8")
-    for unused in {*site.glob("_static/scripts/fontawesome.js*"), *site.rglob("*.map")}:
+    for unused in {
+        *site.glob("_static/scripts/fontawesome.js*"),
+        *site.rglob("*.map"),
+    }:
         unused.unlink()
 
 
@@ -151,7 +184,9 @@ def setup(app):
     app.add_config_value("repository_url", "", "html")
     app.add_config_value("repository_branch", "main", "html")
     app.add_config_value("site_url", "", "html")
-    if app.config.site_url:  # without an address a card could not say where the page is
+    if (
+        app.config.site_url
+    ):  # without an address a card could not say where the page is
         app.setup_extension("sphinxext.opengraph")
     visitors = (visit_solution, depart_solution)
     app.add_node(solution_node, override=True, html=visitors, singlehtml=visitors)
@@ -160,5 +195,7 @@ def setup(app):
     app.connect("builder-inited", ship_mathjax)
     app.connect("env-get-updated", number_by_lesson)
     app.connect("build-finished", write_sitemap)
-    app.connect("build-finished", repair_pages, priority=900)  # after those that still write pages
+    app.connect(
+        "build-finished", repair_pages, priority=900
+    )  # after those that still write pages
     return {"parallel_read_safe": True, "parallel_write_safe": True}

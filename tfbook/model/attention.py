@@ -29,7 +29,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     check_attention(query, key, value, mask)
     d_head = key.size(-1)
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_head)  # (B, H, T, S)
-    if mask is not None:  # not -inf, which would make a row without any key NaN
+    if mask is not None:  # not -inf: a row without any key shall stay finite
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
     if mask is not None:  # such a row is now uniform: make it zero

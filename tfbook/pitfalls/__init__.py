@@ -1,13 +1,13 @@
-"""A gallery of bugs: each known mistake in a Transformer, as a context manager that
-patches it in.
+"""A gallery of bugs: each known mistake in a Transformer, as a context manager that patches it in.
 
-with causal_mask_missing(): ... # every model carries the bug ... # and none does
+    with causal_mask_missing():
+        ...                     # every model carries the bug
+    ...                         # and none does
 
-The model has no flags for them: a bug lives here alone, in the fewest lines that
-carry it. Each docstring says what is wrong, the line that looks innocent, the
-symptom, and the check that catches it, of tests/invariants.py or
-tests/test_pitfalls.py. `PITFALLS` maps names to functions, in the order of their
-topics, `function.number`.
+The model has no flags for them: a bug lives here alone, in the fewest lines that carry it. Each
+docstring says what is wrong, the line that looks innocent, the symptom, and the check that catches
+it, of tests/invariants.py or tests/test_pitfalls.py. `PITFALLS` maps names to functions, in the
+order of their topics, `function.number`.
 """
 
 from tfbook.pitfalls.embeddings import (

@@ -12,12 +12,12 @@ from tfbook.pitfalls.patching import patched, pitfall, replaced
 
 @pitfall(17)
 def tied_embeddings_start_too_large():
-    """Embeddings start as N(0, 1) and are scaled by √d_model, and the output is
-    tied to them. Build the model inside the `with`.
+    """Embeddings start as N(0, 1) and are scaled by √d_model, and the output is tied to them.
+    Build the model inside the `with`.
 
     Looks innocent: nothing is written at all: N(0, 1) is how `nn.Embedding` starts.
-    Symptom: the first loss is many times ln V, the positions drown, and learning
-    crawls. Caught by: `first_loss_is_near_uniform`.
+    Symptom: the first loss is many times ln V, the positions drown, and learning crawls.
+    Caught by: `first_loss_is_near_uniform`.
     """
 
     def as_torch_does(model):
@@ -48,9 +48,9 @@ def positions_added_to_rows():
 def positions_not_used():
     """Sinusoidal positions are computed and thrown away.
 
-    Looks innocent: `x.add(positions)`, where `x = x + positions` or
-    `x.add_(positions)` was meant. Symptom: the encoder is a bag of words; a copy
-    task fails, a classifier is hardly worse. Caught by: `order_is_seen`.
+    Looks innocent: `x.add(positions)`, where `x = x + positions` or `x.add_(positions)` was meant.
+    Symptom: the encoder is a bag of words; a copy task fails, a classifier is hardly worse.
+    Caught by: `order_is_seen`.
     """
 
     def nothing(length, d_model, past=0, *, like):
@@ -63,9 +63,10 @@ def positions_not_used():
 def odd_width_crashes():
     """Sinusoidal positions of an odd width have more sines than room for cosines.
 
-    Looks innocent: `table[:, 1::2] = torch.cos(position * frequency)`, as the
-    Annotated Transformer writes it. Symptom: RuntimeError, the expanded size must
-    match. Caught by: `odd_width_runs`.
+    Looks innocent: `table[:, 1::2] = torch.cos(position * frequency)`, as the Annotated
+    Transformer writes it.
+    Symptom: RuntimeError, the expanded size must match.
+    Caught by: `odd_width_runs`.
     """
 
     def sine_and_cosine(length, d_model, past=0, *, like):
@@ -82,9 +83,9 @@ def odd_width_crashes():
 def cached_position_restarts():
     """With a cache, every new symbol stands at position 0.
 
-    Looks innocent: `self.target_embedding(new)`, where the length of what came
-    before is missing. Symptom: teacher forcing and uncached decoding are right,
-    cached decoding goes astray at once. Caught by: `cached_equals_full`.
+    Looks innocent: `self.target_embedding(new)`, where the length of what came before is missing.
+    Symptom: teacher forcing and uncached decoding are right, cached decoding goes astray at once.
+    Caught by: `cached_equals_full`.
     """
     forward = InputEmbedding.forward
 

@@ -14,14 +14,12 @@ from tfbook.pretrained.torch_transformer import load_torch_transformer
 
 @pitfall(11)
 def final_norm_forgotten():
-    """Weights of `nn.Transformer` in post-norm are loaded without the norm behind
-    its last layer.
+    """Weights of `nn.Transformer` in post-norm are loaded without the norm behind its last layer.
 
-    Looks innocent: `self.norm = nn.LayerNorm(d_model) if pre_norm else
-    nn.Identity()`: the paper has none, but `nn.Transformer` keeps it in both.
-    Symptom: none with fresh weights, since a norm of a norm changes nothing;
-    trained ones go wrong. Caught by: `loaded_equals_torch`, with noise in every
-    gain and bias.
+    Looks innocent: `self.norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()`: the paper
+    has none, but `nn.Transformer` keeps it in both.
+    Symptom: none with fresh weights, since a norm of a norm changes nothing; trained ones go wrong.
+    Caught by: `loaded_equals_torch`, with noise in every gain and bias.
     """
 
     def without_final_norm(reference):
@@ -36,13 +34,12 @@ def final_norm_forgotten():
 
 @pitfall(12)
 def norm_with_unbiased_deviation():
-    """The home-made norm divides by the sample deviation, over d_model - 1 instead
-    of d_model.
+    """The home-made norm divides by the sample deviation, over d_model - 1 instead of d_model.
 
-    Looks innocent: `(x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)`,
-    whose default is unbiased; the Annotated Transformer's LayerNorm has it.
-    Symptom: none in training; with PyTorch's weights outputs differ, by up to 0.07
-    at width 16. Caught by: `norm_is_layer_norm`.
+    Looks innocent: `(x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)`, whose default is
+    unbiased; the Annotated Transformer's LayerNorm has it.
+    Symptom: none in training; with PyTorch's weights outputs differ, by up to 0.07 at width 16.
+    Caught by: `norm_is_layer_norm`.
     """
 
     def unbiased(x, eps):
@@ -56,9 +53,9 @@ def norm_with_unbiased_deviation():
 def norm_with_eps_outside_the_root():
     """The home-made norm adds eps to the deviation instead of the variance.
 
-    Looks innocent: `(x - mean) / (deviation + eps)`. Symptom: none where deviations
-    are near 1; small activations are scaled otherwise. Caught by:
-    `norm_is_layer_norm`.
+    Looks innocent: `(x - mean) / (deviation + eps)`.
+    Symptom: none where deviations are near 1; small activations are scaled otherwise.
+    Caught by: `norm_is_layer_norm`.
     """
 
     def outside(x, eps):
@@ -72,12 +69,11 @@ def norm_with_eps_outside_the_root():
 
 @pitfall(13)
 def zero_dropout_ignored():
-    """Attention keeps a dropout of 0.1 when 0 was asked. Build the model inside the
-    `with`.
+    """Attention keeps a dropout of 0.1 when 0 was asked. Build the model inside the `with`.
 
-    Looks innocent: `self.dropout = dropout or 0.1`: zero is false. Symptom: a tiny
-    batch cannot be learned by heart; two runs on the same weights differ. Caught
-    by: `no_dropout_means_none`.
+    Looks innocent: `self.dropout = dropout or 0.1`: zero is false.
+    Symptom: a tiny batch cannot be learned by heart; two runs on the same weights differ.
+    Caught by: `no_dropout_means_none`.
     """
     build = MultiHeadAttention.__init__
 
@@ -89,13 +85,12 @@ def zero_dropout_ignored():
 
 @pitfall(14)
 def layers_start_identical():
-    """All layers of a stack start with the same weights. Build the model inside the
-    `with`.
+    """All layers of a stack start with the same weights. Build the model inside the `with`.
 
-    Looks innocent: `nn.ModuleList(copy.deepcopy(layer) for _ in range(n_layers))`,
-    as `nn.TransformerEncoder` does; harmless only if every parameter is drawn again
-    afterwards. Symptom: none that shows: the layers grow apart as they learn, a
-    little later than they could. Caught by: `no_two_layers_start_alike`.
+    Looks innocent: `nn.ModuleList(copy.deepcopy(layer) for _ in range(n_layers))`, as
+    `nn.TransformerEncoder` does; harmless only if every parameter is drawn again afterwards.
+    Symptom: none that shows: the layers grow apart as they learn, a little later than they could.
+    Caught by: `no_two_layers_start_alike`.
     """
 
     def then_copy(model):
@@ -112,11 +107,11 @@ def layers_start_identical():
 
 @pitfall(15)
 def embedding_dropout_missing():
-    """Nothing is dropped from the sum of embeddings and positions, as section 5.4
-    asks.
+    """Nothing is dropped from the sum of embeddings and positions, as section 5.4 asks.
 
-    Looks innocent: `return x + positions`. Symptom: earlier overfitting. Caught by:
-    `embeddings_are_dropped`.
+    Looks innocent: `return x + positions`.
+    Symptom: earlier overfitting.
+    Caught by: `embeddings_are_dropped`.
     """
     forward = InputEmbedding.forward
 
@@ -131,10 +126,10 @@ def embedding_dropout_missing():
 def dropout_live_in_eval():
     """Attention weights are dropped in eval mode too.
 
-    Looks innocent: `F.dropout(weights, self.dropout)`, whose default is
-    training=True; likewise `dropout_p` of `F.scaled_dot_product_attention`, which
-    knows no mode. Symptom: validation scores lower than they should be, and
-    different each time. Caught by: `dropout_is_off_in_eval`.
+    Looks innocent: `F.dropout(weights, self.dropout)`, whose default is training=True; likewise
+    `dropout_p` of `F.scaled_dot_product_attention`, which knows no mode.
+    Symptom: validation scores lower than they should be, and different each time.
+    Caught by: `dropout_is_off_in_eval`.
     """
     forward = MultiHeadAttention.forward
 

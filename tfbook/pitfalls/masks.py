@@ -17,27 +17,25 @@ from tfbook.pitfalls.patching import (
 
 @pitfall(1)
 def mask_inverted():
-    """The mask's sense is inverted: what should be hidden is seen, and nothing
-    else.
+    """The mask's sense is inverted: what should be hidden is seen, and nothing else.
 
-    Looks innocent: `scaled_dot_product_attention(query, key, value, attn_mask=ids
-    == pad)`: True hides in `nn.MultiheadAttention`, and shows in
-    `F.scaled_dot_product_attention`. Symptom: the decoder sees the future and
-    little else: teacher-forced accuracy 100 %, decoded text without sense. Caught
-    by: `padding_changes_nothing`.
+    Looks innocent: `scaled_dot_product_attention(query, key, value, attn_mask=ids == pad)`: True
+    hides in `nn.MultiheadAttention`, and shows in `F.scaled_dot_product_attention`.
+    Symptom: the decoder sees the future and little else: teacher-forced accuracy 100 %, decoded
+    text without sense.
+    Caught by: `padding_changes_nothing`.
     """
     return rewriting_masks(lambda mask: ~mask)
 
 
 @pitfall(2)
 def padding_mask_on_rows():
-    """The encoder's padding mask is put on the queries (rows) instead of the keys
-    (columns).
+    """The encoder's padding mask is put on the queries (rows) instead of the keys (columns).
 
-    Looks innocent: `mask = (source != pad)[:, None, :, None]`
-    (annotated-transformer #37 asks). Symptom: good scores in batches like those of
-    the training; a source alone, without the pads it learned to look at, goes
-    wrong. Caught by: `padding_changes_nothing`.
+    Looks innocent: `mask = (source != pad)[:, None, :, None]` (annotated-transformer #37 asks).
+    Symptom: good scores in batches like those of the training; a source alone, without the pads
+    it learned to look at, goes wrong.
+    Caught by: `padding_changes_nothing`.
     """
     forward = Encoder.forward
 
@@ -52,33 +50,31 @@ def padding_mask_on_rows():
 def fully_masked_row_is_nan():
     """A row that may attend to nothing is the softmax of -inf alone: NaN.
 
-    Looks innocent: `scores.masked_fill(~mask, float("-inf")).softmax(-1)`. Symptom:
-    the loss is NaN from the first batch with an empty sequence on, then every
-    weight is. Caught by: `fully_masked_rows_are_zero`.
+    Looks innocent: `scores.masked_fill(~mask, float("-inf")).softmax(-1)`.
+    Symptom: the loss is NaN from the first batch with an empty sequence on, then every weight is.
+    Caught by: `fully_masked_rows_are_zero`.
     """
     return attending(homemade_attention(fill=float("-inf")))
 
 
 @pitfall(3)
 def fully_masked_row_is_uniform():
-    """A row that may attend to nothing attends to everything alike, pads and future
-    included.
+    """A row that may attend to nothing attends to everything alike, pads and future included.
 
     Looks innocent: `scores.masked_fill(~mask, -1e9).softmax(-1)`: the NaN is gone.
-    Symptom: none that shows; an empty sequence receives the average of its own
-    padding. Caught by: `fully_masked_rows_are_zero`.
+    Symptom: none that shows; an empty sequence receives the average of its own padding.
+    Caught by: `fully_masked_rows_are_zero`.
     """
     return attending(homemade_attention(fill=-1e9))
 
 
 @pitfall(4)
 def mask_overflows_in_half():
-    """The score of a hidden key, -1e9, does not exist in float16, which ends at
-    -65504.
+    """The score of a hidden key, -1e9, does not exist in float16, which ends at -65504.
 
-    Looks innocent: `scores.masked_fill(~mask, -1e9)`: right for years, until
-    someone saves memory. Symptom: RuntimeError, value cannot be converted to Half
-    without overflow. Caught by: `half_agrees_with_float`.
+    Looks innocent: `scores.masked_fill(~mask, -1e9)`: right for years, until someone saves memory.
+    Symptom: RuntimeError, value cannot be converted to Half without overflow.
+    Caught by: `half_agrees_with_float`.
     """
     return attending(homemade_attention(fill=-1e9))
 
@@ -87,10 +83,10 @@ def mask_overflows_in_half():
 def cross_attention_mask_dropped():
     """The decoder does not know which positions of the memory are pads.
 
-    Looks innocent: `self.cross_attention(x, memory, memory)` (keras-io #1046 mends
-    one such). Symptom: good scores in batches like those of the training; a source
-    alone, without the pads it learned to look at, goes wrong. Caught by:
-    `padding_changes_nothing`.
+    Looks innocent: `self.cross_attention(x, memory, memory)` (keras-io #1046 mends one such).
+    Symptom: good scores in batches like those of the training; a source alone, without the pads
+    it learned to look at, goes wrong.
+    Caught by: `padding_changes_nothing`.
     """
     forward = DecoderLayer.forward
 
@@ -106,9 +102,10 @@ def cross_attention_mask_dropped():
 def causal_mask_missing():
     """The decoder sees the symbols that it has to predict.
 
-    Looks innocent: `mask = padding_mask(target)`. Symptom: teacher-forced accuracy
-    near 100 % within minutes, decoded text without sense
-    (attention-is-all-you-need-pytorch #19). Caught by: `no_leak_from_the_future`.
+    Looks innocent: `mask = padding_mask(target)`.
+    Symptom: teacher-forced accuracy near 100 % within minutes, decoded text without sense
+    (attention-is-all-you-need-pytorch #19).
+    Caught by: `no_leak_from_the_future`.
     """
 
     def everything(length, past=0, device=None):
@@ -121,12 +118,11 @@ def causal_mask_missing():
 
 @pitfall(6)
 def causal_mask_top_left():
-    """With a cache, the causal mask counts its keys from the first instead of back
-    from the last.
+    """With a cache, the causal mask counts its keys from the first instead of back from the last.
 
-    Looks innocent: `torch.ones(length, past + length).tril()`, as `is_causal=True`
-    of PyTorch does. Symptom: perfect without a cache; with it, each new symbol sees
-    the first symbol only. Caught by: `cached_equals_full`.
+    Looks innocent: `torch.ones(length, past + length).tril()`, as `is_causal=True` of PyTorch does.
+    Symptom: perfect without a cache; with it, each new symbol sees the first symbol only.
+    Caught by: `cached_equals_full`.
     """
 
     def top_left(length, past=0, device=None):
@@ -140,8 +136,8 @@ def causal_mask_top_left():
 def mask_lost_after_first_layer():
     """Only the first layer of the encoder receives the mask.
 
-    Looks innocent: `nn.Sequential(*layers[1:])(layers[0](x, mask))`: it passes on
-    one argument. Symptom: as without any mask, but a test of one layer passes.
+    Looks innocent: `nn.Sequential(*layers[1:])(layers[0](x, mask))`: it passes on one argument.
+    Symptom: as without any mask, but a test of one layer passes.
     Caught by: `padding_changes_nothing`, in a stack of two layers or more.
     """
 

@@ -1,6 +1,4 @@
-"""How a bug gets into a model and out again, and the home-made parts that several
-bugs share.
-"""
+"""How a bug gets into a model and out again, and the home-made parts that several bugs share."""
 
 import math
 import sys
@@ -24,9 +22,7 @@ def pitfall(number):
 
 @contextmanager
 def patched(owner, name, replacement):
-    """Let owner.name be the replacement; afterwards, whatever happened, it is what
-    it was.
-    """
+    """Let owner.name be the replacement; afterwards, whatever happened, it is what it was."""
     owned, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, replacement)
     try:
@@ -40,9 +36,9 @@ def patched(owner, name, replacement):
 
 @contextmanager
 def replaced(*pairs):
-    """For each pair (function, replacement): patch the function in every module of
-    tfbook that imported it by name, except in the gallery itself. Raises
-    RuntimeError when another bug has taken the function's place.
+    """For each pair (function, replacement): patch the function in every module of tfbook that
+    imported it by name, except in the gallery itself. Raises RuntimeError when another bug has
+    taken the function's place.
     """
     modules = [
         m for name, m in sys.modules.items() if name.split(".")[0] == "tfbook"
@@ -87,9 +83,8 @@ def rewriting_masks(rewrite):
 
 
 def homemade_attention(fill, over=-1):
-    """Attention as most would write it first: hidden scores become `fill`, the
-    softmax runs over the axis `over`, and nobody has thought of a row without any
-    key.
+    """Attention as most would write it first: hidden scores become `fill`, the softmax runs over
+    the axis `over`, and nobody has thought of a row without any key.
     """
 
     def attention(query, key, value, mask=None, dropout=0.0):

@@ -1,0 +1,293 @@
+"""The models under test, each made to look like one function of one input.
+
+An invariant asks the same of attention, of a stack and of the whole: this file is where they
+differ. A new kind of model enrols by one more function in `KINDS`; a new norm, position scheme or
+activation enrols by itself, from `CHOICES`.
+"""
+
+import itertools
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tfbook import (
+    Decoder,
+    Encoder,
+    MultiHeadAttention,
+    Transformer,
+    TransformerConfig,
+    causal_mask,
+)
+from tfbook.model.config import CHOICES
+
+# pairwise distinct; all but the widths prime, and the head width twice a prime
+B, T, S, H, D, SOURCE_VOCAB, V = 3, 7, 11, 5, 6, 17, 13
+SIZES = {"d_model": H * D, "n_heads": H, "n_layers": 2, "d_ff": 23, "dropout": 0.0}
+GARBAGE = 1e9  # what stands at pads: large, and still squared without overflow
+
+# every norm with every position scheme, the other choices taken in turn
+DESIGNS = [
+    {
+        **{name: choices[i % len(choices)] for name, choices in CHOICES.items()},
+        "norm": norm,
+        "positions": positions,
+    }
+    for i, (norm, positions) in enumerate(
+        itertools.product(CHOICES["norm"], CHOICES["positions"])
+    )
+]
+PATHS = {"shown": {"need_weights": True}, "fused": {"need_weights": False}}
+
+
+@contextmanager
+def attention_path(path):
+    """Let every MultiHeadAttention, inside a stack too, take this path."""
+    forward = MultiHeadAttention.forward
+
+    def chosen(self, query, key, value, mask=None, need_weights=None, **keywords):
+        return forward(self, query, key, value, mask, **PATHS[path], **keywords)
+
+    MultiHeadAttention.forward = chosen
+    try:
+        yield
+    finally:
+        MultiHeadAttention.forward = forward
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model as a function run(x, keep=None, rows=None, cache=None) of its input x: vectors (B,
+    length, d_model) or ids (B, length).
+
+    keep: (B, length), False = pad. rows: which rows of the batch x holds, for what else the model
+    reads (a memory). aligned: output position t belongs to input position t.
+    """
+
+    model: nn.Module
+    x: torch.Tensor
+    run: Callable
+    aligned: bool = True
+    embedding: nn.Module | None = None  # where ids become vectors
+
+    def other(self, x):
+        """Something else of the same shape."""
+        if self.embedding is None:
+            return GARBAGE * noise(x, seed=5)
+        return (
+            x % (self.embedding.tokens.num_embeddings - 1) + 1
+        )  # the next id, never the pad
+
+    def put(self, x, other, where):
+        """x, with the other's content where it says so."""
+        return torch.where(where.view(*where.shape, *[1] * (x.dim() - 2)), other, x)
+
+    def trace(self, x, keep=None):
+        """The vectors that x is, or becomes in the embedding, and the output they lead to."""
+        if self.embedding is None:
+            vectors = x.clone().requires_grad_()
+            return vectors, self.run(vectors, keep)
+        seen = []
+        hook = self.embedding.register_forward_hook(
+            lambda *call: seen.append(call[-1])
+        )
+        output = self.run(x, keep)
+        hook.remove()
+        return seen[0], output
+
+
+def noise(like, seed=1):
+    """Normal random numbers of the same shape and dtype."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(like.shape, generator=generator, dtype=torch.float64).to(
+        like.dtype
+    )
+
+
+def build(kind, dtype=torch.float64, seed=0, **changes):
+    """A model in eval mode, as it starts."""
+    torch.manual_seed(seed)
+    return (
+        kind(TransformerConfig(SOURCE_VOCAB, V, **{**SIZES, **changes}))
+        .to(dtype)
+        .eval()
+    )
+
+
+def grown(model):
+    """The model with biases and gains as after some training: at 0 and 1 they would hide bugs."""
+    with torch.no_grad():
+        for i, parameter in enumerate(
+            p for p in model.parameters() if p.dim() == 1
+        ):
+            parameter += noise(parameter, seed=i) / 5
+    return model
+
+
+def vectors(length, dtype, seed=2):
+    return noise(torch.empty(B, length, SIZES["d_model"], dtype=dtype), seed)
+
+
+def symbols(length, vocab, seed=3):
+    """Ids (B, length) without a pad."""
+    return torch.randint(
+        1, vocab, (B, length), generator=torch.Generator().manual_seed(seed)
+    )
+
+
+def as_mask(keep):
+    return None if keep is None else keep[:, None, None]  # (B, 1, 1, length)
+
+
+def as_causal_mask(x, keep, cache):
+    """The mask of a decoder, as `Transformer.decode` makes it."""
+    keep = torch.ones(x.shape[:2], dtype=torch.bool) if keep is None else keep
+    past = 0 if cache is None else cache.length
+    keep = as_mask(keep) if cache is None else cache.extend(as_mask(keep))
+    return keep & causal_mask(x.size(1), past)  # (B, 1, T, past + T)
+
+
+def _attention(config):
+    rotary = config.positions == "rotary"
+    return MultiHeadAttention(
+        config.d_model, config.n_heads, config.dropout, rotary=rotary
+    )
+
+
+def self_attention(dtype, **design):
+    layer = grown(build(_attention, dtype, **design))
+
+    def run(x, keep=None, rows=None):
+        return layer(x, x, x, as_mask(keep))[0]
+
+    return Subject(layer, vectors(T, dtype), run)
+
+
+def causal_attention(dtype, **design):
+    layer = grown(build(_attention, dtype, **design))
+
+    def run(x, keep=None, rows=None, cache=None):
+        return layer(x, x, x, as_causal_mask(x, keep, cache), cache=cache)[0]
+
+    return Subject(layer, vectors(T, dtype), run)
+
+
+def attention_to_memory(dtype, **design):
+    layer, query = (
+        grown(build(_attention, dtype, **design)),
+        vectors(T, dtype, seed=4),
+    )
+
+    def run(x, keep=None, rows=None):
+        return layer(query if rows is None else query[rows], x, x, as_mask(keep))[0]
+
+    return Subject(layer, vectors(S, dtype), run, aligned=False)
+
+
+def encoder(dtype, **design):
+    stack = grown(build(Encoder, dtype, **design))
+
+    def run(x, keep=None, rows=None):
+        return stack(x, as_mask(keep))
+
+    return Subject(stack, vectors(T, dtype), run)
+
+
+def decoder_only(dtype, **design):
+    stack = grown(
+        build(
+            lambda config: Decoder(config, cross_attention=False), dtype, **design
+        )
+    )
+
+    def run(x, keep=None, rows=None, cache=None):
+        return stack(x, mask=as_causal_mask(x, keep, cache), cache=cache)
+
+    return Subject(stack, vectors(T, dtype), run)
+
+
+def decoder(dtype, **design):
+    stack, memory = (
+        grown(build(Decoder, dtype, **design)),
+        vectors(S, dtype, seed=4),
+    )
+    shown = torch.arange(S) < torch.tensor([[S], [1], [5]])  # (B, S)
+
+    def run(x, keep=None, rows=None, cache=None):
+        at = slice(None) if rows is None else rows
+        mask = as_causal_mask(x, keep, cache)
+        return stack(x, memory[at], mask, as_mask(shown[at]), cache=cache)
+
+    return Subject(stack, vectors(T, dtype), run)
+
+
+def decoder_memory(dtype, **design):
+    stack, target = (
+        grown(build(Decoder, dtype, **design)),
+        vectors(T, dtype, seed=4),
+    )
+
+    def run(x, keep=None, rows=None):
+        mask = causal_mask(T)
+        return stack(
+            target if rows is None else target[rows], x, mask, as_mask(keep)
+        )
+
+    return Subject(stack, vectors(S, dtype), run, aligned=False)
+
+
+def target(dtype, **design):
+    model, source = (
+        grown(build(Transformer, dtype, **design)),
+        symbols(S, SOURCE_VOCAB),
+    )
+    source[1, 4:] = 0
+
+    def run(x, keep=None, rows=None, cache=None):
+        ids = x if keep is None else x.masked_fill(~keep, 0)
+        read = source if rows is None else source[rows]
+        if cache is None:
+            return model(read, ids)
+        return model.decode(ids, model.encode(read), as_mask(read != 0), cache)
+
+    return Subject(model, symbols(T, V), run, embedding=model.target_embedding)
+
+
+def source(dtype, **design):
+    model, written = grown(build(Transformer, dtype, **design)), symbols(T, V)
+
+    def run(x, keep=None, rows=None):
+        ids = x if keep is None else x.masked_fill(~keep, 0)
+        return model(ids, written if rows is None else written[rows])
+
+    return Subject(
+        model,
+        symbols(S, SOURCE_VOCAB),
+        run,
+        aligned=False,
+        embedding=model.source_embedding,
+    )
+
+
+KINDS = {
+    kind.__name__: kind
+    for kind in (
+        self_attention,
+        causal_attention,
+        attention_to_memory,
+        encoder,
+        decoder_only,
+        decoder,
+        decoder_memory,
+        target,
+        source,
+    )
+}
+CAUSAL = (
+    "causal_attention",
+    "decoder_only",
+    "decoder",
+    "target",
+)  # these take a cache, too

@@ -1,0 +1,483 @@
+"""Decoding against loops and enumerations that know nothing of caches or beams."""
+
+import inspect
+import itertools
+
+import pytest
+import torch
+from invariants import assert_same
+from subjects import SOURCE_VOCAB, B, S, T, V, build, symbols
+from torch import nn
+
+from tfbook import (
+    Decoder,
+    Transformer,
+    TransformerConfig,
+    beam_search,
+    beam_search_nbest,
+    causal_mask,
+    greedy_decode,
+    padding_mask,
+    sample,
+)
+from tfbook.model.config import CHOICES
+from tfbook.model.layers import InputEmbedding
+
+START, STOP, PAD, LONGEST = 1, 2, 0, 19
+SEEDS = (
+    0,
+    2,
+    5,
+    7,
+    9,
+)  # of models of which some stop at once, some late, some never
+POSITIONS = pytest.mark.parametrize("positions", CHOICES["positions"])
+
+
+class DecoderOnly(nn.Module):
+    """The least that decoding asks of a model without an encoder."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embedding = InputEmbedding(config.target_vocab, config)
+        self.stack = Decoder(config, cross_attention=False)
+        self.output = nn.Linear(config.d_model, config.target_vocab)
+
+    def decode(self, target, memory=None, source_mask=None, cache=None):
+        past = 0 if cache is None else cache.length
+        keep = padding_mask(target)
+        keep = keep if cache is None else cache.extend(keep)
+        mask = keep & causal_mask(target.size(1), past)
+        return self.output(
+            self.stack(self.embedding(target, past), mask=mask, cache=cache)
+        )
+
+
+def lively(kind=Transformer, seed=0, **changes):
+    """A model in float64 whose answers differ from row to row and end early, late or never: its
+    weights are those it starts with, but larger. It never says pad, as a trained one would not.
+    """
+    model = build(kind, seed=seed, tie_embeddings=False, **changes)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 1.7
+
+    def without_pad(layer, arguments, logits):
+        return logits.index_fill(-1, torch.tensor([PAD]), -50.0)
+
+    model.output.register_forward_hook(without_pad)
+    return model
+
+
+def sources():
+    """Ids (B, S), two of the three rows padded."""
+    source = symbols(S, SOURCE_VOCAB)
+    source[1, 5:] = source[2, 8:] = PAD
+    return source
+
+
+def naive_greedy(model, source, prefix, longest):
+    """One row, one symbol at a time, each time from the beginning: the symbols before the stop."""
+    found = []
+    while len(found) < longest:
+        target = torch.tensor([[*prefix, *found]])
+        logits = (
+            model(source[None], target)
+            if source is not None
+            else model.decode(target)
+        )
+        best = int(logits[0, -1].argmax())
+        if best == STOP:
+            break
+        found.append(best)
+    return found
+
+
+def without_pads(row):
+    """The list of a row's ids, up to the pads at its end."""
+    ids = row.tolist()
+    while ids and ids[-1] == PAD:
+        ids.pop()
+    return ids
+
+
+@POSITIONS
+@pytest.mark.parametrize("seed", SEEDS)
+def test_greedy_is_the_naive_loop(positions, seed):
+    model, source = lively(positions=positions, seed=seed), sources()
+    with torch.no_grad():
+        wanted = [
+            naive_greedy(model, row[row != PAD], [START], LONGEST) for row in source
+        ]
+    for cache in (True, False):
+        got = greedy_decode(model, source, START, STOP, LONGEST, cache=cache)
+        width = min(
+            LONGEST, max(map(len, wanted)) + 1
+        )  # and one place for the stop
+        assert got.shape == (B, width)
+        for row, ids in zip(got.tolist(), wanted, strict=True):
+            assert row == (ids + [PAD] * width)[:width]
+
+
+def test_the_models_used_here_stop_early_late_and_never():
+    lengths = [
+        len(without_pads(row))
+        for seed in SEEDS
+        for row in greedy_decode(lively(seed=seed), sources(), START, STOP, LONGEST)
+    ]
+    assert min(lengths) == 0 and max(lengths) == LONGEST and len(set(lengths)) > 6
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_beam_of_one_is_greedy(seed):
+    model, source = lively(seed=seed), sources()
+    wanted = greedy_decode(model, source, START, STOP, LONGEST)
+    assert torch.equal(
+        beam_search(model, source, START, STOP, LONGEST, beam=1), wanted
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sampling_from_the_best_alone_is_greedy(seed):
+    model, source = lively(seed=seed), sources()
+    wanted = greedy_decode(model, source, START, STOP, LONGEST)
+    assert torch.equal(sample(model, source, START, STOP, LONGEST, top_k=1), wanted)
+    assert torch.equal(
+        sample(model, source, START, STOP, LONGEST, top_p=1e-6), wanted
+    )
+    assert torch.equal(
+        sample(model, source, START, STOP, LONGEST, temperature=1e-4), wanted
+    )
+
+
+def log_probability(model, source, ids, stopped, prefix=(START,)):
+    """Of ids, and of the stop behind them, by one full forward."""
+    target = torch.tensor([[*prefix, *ids]])
+    wanted = torch.tensor([*ids, STOP] if stopped else ids)
+    with torch.no_grad():
+        logits = model(source[None], target)[0, len(prefix) - 1 :]
+    chosen = logits.log_softmax(-1)[torch.arange(len(wanted)), wanted]
+    return chosen.sum().item()
+
+
+def everything(model, source, longest, vocab):
+    """All (ids, log-probability, symbols): stopped after fewer than `longest`, or cut off there."""
+    for n in range(longest + 1):
+        for ids in itertools.product(
+            [v for v in range(vocab) if v != STOP], repeat=n
+        ):
+            stopped = n < longest
+            yield (
+                list(ids),
+                log_probability(model, source, ids, stopped),
+                n + stopped,
+            )
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0])
+def test_a_beam_that_holds_everything_finds_the_best(length_penalty):
+    vocab, longest = 5, 3
+    config = TransformerConfig(
+        SOURCE_VOCAB, vocab, d_model=30, n_heads=5, n_layers=2, d_ff=23
+    )
+    torch.manual_seed(4)
+    model, source = Transformer(config).double().eval(), sources()[:2, :5]
+    nbest = beam_search_nbest(
+        model, source, START, STOP, longest, 100, length_penalty
+    )
+    best = beam_search(model, source, START, STOP, longest, 100, length_penalty)
+    for row, ids, found in zip(source, best, nbest, strict=True):
+        ranked = sorted(
+            everything(model, row, longest, vocab),
+            key=lambda each: each[1] / ((5 + each[2]) / 6) ** length_penalty,
+            reverse=True,
+        )
+        assert len(found) == len(ranked) == 1 + 4 + 16 + 64
+        for (got, score), (wanted, exact, _) in zip(found, ranked, strict=True):
+            assert got.tolist() == wanted
+            assert score == pytest.approx(
+                exact, abs=1e-5
+            )  # scores are kept in float32
+        assert ids.tolist() == (ranked[0][0] + [PAD] * longest)[: ids.numel()]
+
+
+def test_the_penalty_chooses_between_short_and_long():
+    """Without one a sum of log-probabilities favours the short; a larger one favours the long."""
+    totals = []
+    for length_penalty in (-2.0, 0.0, 2.0):
+        found = [
+            len(without_pads(row))
+            for seed in SEEDS
+            for row in beam_search(
+                lively(seed=seed),
+                sources(),
+                START,
+                STOP,
+                LONGEST,
+                7,
+                length_penalty,
+            )
+        ]
+        totals.append(sum(found))
+    assert totals == sorted(totals) and totals[0] < totals[-1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nbest_is_sorted_distinct_and_truly_scored(seed):
+    model, source, beam, penalty = lively(seed=seed), sources(), 4, 0.6
+    found = beam_search_nbest(model, source, START, STOP, LONGEST, beam, penalty)
+    best = beam_search(model, source, START, STOP, LONGEST, beam, penalty)
+    assert len(found) == B
+    for row, hypotheses, first in zip(source, found, best, strict=True):
+        assert len(hypotheses) == beam
+        assert len({tuple(ids.tolist()) for ids, _ in hypotheses}) == beam
+        assert first[: len(hypotheses[0][0])].tolist() == hypotheses[0][0].tolist()
+        assert not first[len(hypotheses[0][0]) :].any()
+        ranks = []
+        for ids, score in hypotheses:
+            stopped = len(ids) < LONGEST
+            assert not ids.eq(STOP).any()
+            exact = log_probability(model, row[row != PAD], ids.tolist(), stopped)
+            assert score == pytest.approx(exact, rel=1e-5)
+            ranks.append(score / ((5 + len(ids) + stopped) / 6) ** penalty)
+        assert ranks == sorted(ranks, reverse=True)
+
+
+def decoders():
+    yield "greedy", greedy_decode
+    yield "beam", beam_search
+    yield "sample", lambda *arguments: sample(*arguments, top_k=1)
+
+
+@pytest.mark.parametrize(
+    "decode", [d for _, d in decoders()], ids=[n for n, _ in decoders()]
+)
+def test_rows_do_not_depend_on_their_batch(decode):
+    model, source = lively(seed=7), sources()
+    together = decode(model, source, START, STOP, LONGEST)
+    for row, ids in zip(source, together, strict=True):
+        alone = decode(model, row[None, row != PAD], START, STOP, LONGEST)
+        assert without_pads(alone[0]) == without_pads(ids)
+
+
+@pytest.mark.parametrize(
+    "decode", [d for _, d in decoders()], ids=[n for n, _ in decoders()]
+)
+def test_a_prefix_is_continued(decode):
+    model, source = lively(seed=0), sources()
+    prefix = [START, 5, 7]
+    short = decode(model, source, prefix, STOP, 11)
+    assert torch.equal(decode(model, source, torch.tensor(prefix), STOP, 11), short)
+    assert torch.equal(
+        decode(model, source, torch.tensor([prefix] * B), STOP, 11), short
+    )
+    own = torch.tensor([[START, 5, 7], [START, 9, 4], [START, 3, 3]])
+    each = decode(model, source, own, STOP, 11)
+    assert without_pads(each[0]) == without_pads(short[0])
+    if decode is not beam_search:
+        for row, ids, got in zip(source, own, each, strict=True):
+            wanted = naive_greedy(model, row[row != PAD], ids.tolist(), 11)
+            assert without_pads(got) == wanted
+
+
+@POSITIONS
+def test_a_decoder_alone(positions):
+    model = lively(DecoderOnly, positions=positions, seed=3)
+    prefix = symbols(T, V)
+    with torch.no_grad():
+        wanted = [naive_greedy(model, None, row.tolist(), 11) for row in prefix]
+    for got in (
+        greedy_decode(model, None, prefix, STOP, 11),
+        greedy_decode(model, None, prefix, STOP, 11, cache=False),
+        beam_search(model, None, prefix, STOP, 11, beam=1),
+        sample(model, None, prefix, STOP, 11, top_k=1),
+    ):
+        assert [without_pads(row) for row in got] == wanted
+    assert (
+        without_pads(greedy_decode(model, None, prefix[0], STOP, 11)[0])
+        == wanted[0]
+    )
+
+
+def one_step(model, n, **choices):
+    """How often each symbol is drawn first, in n draws, and the probabilities of all."""
+    source = sources()[:1]
+    generator = torch.Generator().manual_seed(7)
+    drawn = sample(
+        model, source.expand(n, -1), START, STOP, 1, generator=generator, **choices
+    )
+    with torch.no_grad():
+        logits = model(source, torch.tensor([[START]]))[0, -1]
+    # the stop is drawn like any symbol, and returned as a pad, which this model may draw as well
+    return torch.bincount(drawn[:, 0], minlength=V), logits
+
+
+def as_returned(probabilities):
+    probabilities = probabilities.clone()
+    probabilities[PAD] += probabilities[STOP]
+    probabilities[STOP] = 0.0
+    return probabilities
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_symbols_are_drawn_as_often_as_they_are_probable(temperature):
+    n = 8_000
+    counts, logits = one_step(build(Transformer), n, temperature=temperature)
+    p = as_returned((logits / temperature).softmax(-1))
+    # five standard deviations of a binomial count, and one draw for those hardly ever drawn
+    assert ((counts - n * p).abs() <= 5 * (n * p * (1 - p)).sqrt() + 1).all()
+    other = as_returned((logits / (temperature * 2)).softmax(-1))
+    assert (
+        (counts - n * other).abs() > 5 * (n * other * (1 - other)).sqrt() + 1
+    ).any()
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{"top_k": 3}, {"top_p": 0.6}, {"top_p": 0.9}, {"top_k": 4, "top_p": 0.7}],
+    ids=str,
+)
+def test_top_k_and_top_p_keep_the_most_probable(choices):
+    n = 8_000
+    counts, logits = one_step(build(Transformer), n, **choices)
+    p = logits.softmax(-1)
+    order = p.argsort(descending=True).tolist()
+    kept = order[: choices.get("top_k", V)]
+    if "top_p" in choices:
+        enough = next(
+            k for k in range(1, V + 1) if p[order[:k]].sum() >= choices["top_p"]
+        )
+        kept = kept[:enough]
+    share = torch.zeros_like(p)
+    share[kept] = p[kept] / p[kept].sum()
+    share = as_returned(share)
+    assert set(counts.nonzero().flatten().tolist()) == set(
+        share.nonzero().flatten().tolist()
+    )
+    assert (
+        (counts - n * share).abs() <= 5 * (n * share * (1 - share)).sqrt() + 1
+    ).all()
+
+
+def test_a_seed_repeats_the_draws():
+    model, source = build(Transformer), sources()
+
+    def draw(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return sample(
+            model, source, START, STOP, LONGEST, generator=generator
+        ).tolist()
+
+    assert draw(1) == draw(1) != draw(2)
+
+
+def all_decoders():
+    return [greedy_decode, beam_search, beam_search_nbest, sample]
+
+
+@pytest.mark.parametrize("decode", all_decoders())
+@pytest.mark.parametrize("training", [True, False])
+def test_it_decodes_in_eval_mode_without_gradients_and_restores_the_mode(
+    decode, training
+):
+    model, seen = build(Transformer, dropout=0.5).train(training), []
+    model.output.register_forward_hook(
+        lambda layer, _, logits: seen.append((layer.training, logits.requires_grad))
+    )
+    decode(model, sources(), START, STOP, 5)
+    assert set(seen) == {(False, False)}
+    assert {module.training for module in model.modules()} == {training}
+    with pytest.raises(ValueError, match="vocabulary"):
+        decode(model, sources(), V, STOP, 5)
+    assert {module.training for module in model.modules()} == {training}
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("decode", [greedy_decode, beam_search, sample])
+def test_from_the_stop_on_all_is_pad(decode):
+    """Stop is never returned, and what follows it is pad."""
+    model = lively(seed=7)
+    rows = decode(model, sources(), START, STOP, LONGEST)
+    assert rows.shape[0] == B and rows.shape[1] <= LONGEST
+    assert not rows.eq(STOP).any()
+    ended = rows.eq(PAD).int()
+    assert (ended.diff(dim=1) >= 0).all()  # once pad, always pad
+    assert ended.any() and not ended[:, 0].all()
+
+
+def test_stop_at_once_leaves_one_column_of_pads():
+    model = build(Transformer)
+
+    def always_stop(layer, arguments, logits):
+        return torch.zeros_like(logits).index_fill(-1, torch.tensor([STOP]), 50.0)
+
+    model.output.register_forward_hook(always_stop)
+    for decode in (greedy_decode, beam_search, sample):
+        assert decode(model, sources(), START, STOP, 5).tolist() == [[PAD]] * B
+
+
+def test_a_beam_wider_than_the_vocabulary_and_a_model_at_its_limit():
+    model = lively(seed=1, max_length=11)
+    found = beam_search(model, sources(), START, STOP, 11, beam=2 * V)
+    assert found.shape[1] <= 11
+
+
+def test_the_cache_is_on_unless_asked():
+    assert inspect.signature(greedy_decode).parameters["cache"].default is True
+
+
+def test_log_probabilities_of_a_beam_agree_with_the_prefix_given():
+    model, source, prefix = lively(seed=1), sources(), (START, 5, 7)
+    for row, hypotheses in zip(
+        source, beam_search_nbest(model, source, list(prefix), STOP, 7), strict=True
+    ):
+        for ids, score in hypotheses:
+            exact = log_probability(
+                model, row[row != PAD], ids.tolist(), len(ids) < 7, prefix
+            )
+            assert_same(
+                torch.tensor(score), torch.tensor(exact), "the score after a prefix"
+            )
+
+
+def naive_beams(model, source, beam, penalty):
+    """One row's beam search in lists, each step from the beginning: what stops among the best
+    `beam` continuations is done, and the best `beam` of those that do not stop go on.
+    """
+    alive, done = [([], 0.0)], []
+    for n in range(1, LONGEST + 1):
+        grown = []
+        for ids, score in alive:
+            logits = model(source[None], torch.tensor([[START, *ids]]))[0, -1]
+            after = enumerate(logits.log_softmax(-1).tolist())
+            grown += [([*ids, symbol], score + more) for symbol, more in after]
+        grown.sort(key=lambda each: each[1], reverse=True)
+        done += [
+            (ids[:-1], score, n) for ids, score in grown[:beam] if ids[-1] == STOP
+        ]
+        done = done[:beam]
+        if len(done) == beam:
+            break
+        alive = [each for each in grown if each[0][-1] != STOP][:beam]
+    if len(done) < beam:
+        done += [(ids, score, LONGEST) for ids, score in alive]
+    done.sort(
+        key=lambda each: each[1] / ((5 + each[2]) / 6) ** penalty, reverse=True
+    )
+    return done[:beam]
+
+
+@pytest.mark.parametrize("beam", [2, 3, 5])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_beam_search_is_the_naive_one(seed, beam):
+    model, source = lively(seed=seed), sources()
+    found = beam_search_nbest(model, source, START, STOP, LONGEST, beam)
+    for row, hypotheses in zip(source, found, strict=True):
+        with torch.no_grad():
+            wanted = naive_beams(model, row[row != PAD], beam, penalty=0.6)
+        assert [ids.tolist() for ids, _ in hypotheses] == [
+            ids for ids, _, _ in wanted
+        ]
+        for (_, score), (_, exact, _) in zip(hypotheses, wanted, strict=True):
+            assert score == pytest.approx(exact, rel=1e-5)

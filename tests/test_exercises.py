@@ -1,0 +1,194 @@
+"""The checks that readers call: silent on nothing, right on right answers, helpful on wrong."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+import torch
+
+from tfbook import exercises
+from tfbook.exercises import part4
+from tfbook.exercises.report import checked
+
+ARTICLE = 7 * 12 + 12 + 12 * 12 + 12
+ATTENTION, FEED_FORWARD, NORM = 4 * (6 * 6 + 6), 6 * 10 + 10 + 10 * 6 + 6, 2 * 6
+
+
+def split(x, n_heads):
+    batch, length, d_model = x.shape
+    return x.view(batch, length, n_heads, d_model // n_heads).permute(
+        0, 2, 1, 3
+    )  # (B, H, T, D)
+
+
+def split_by_loop(x, n_heads):
+    return torch.stack(x.chunk(n_heads, dim=-1), dim=1)  # (B, H, T, D)
+
+
+def greedy(
+    model,
+    source,
+    start,
+    stop,
+    max_length,
+    *,
+    keep_start=False,
+    pads=True,
+    early=True,
+):
+    """Greedy decoding, its usual slips as options."""
+    ids = torch.full((len(source), 1), start)  # (B, 1)
+    done = torch.zeros(len(source), dtype=torch.bool)
+    for _ in range(max_length):
+        symbol = model(source, ids)[:, -1].argmax(-1)  # (B,)
+        done = done | (ids[:, -1] == stop)
+        ids = torch.cat(
+            [ids, symbol.masked_fill(done & pads, 0)[:, None]], dim=1
+        )  # (B, T)
+        done = done | (symbol == stop)
+        if early and done.all():
+            break
+    return ids if keep_start else ids[:, 1:]
+
+
+def slip(**options):
+    return lambda *arguments: greedy(*arguments, **options)
+
+
+def least_probable(model, source, start, stop, max_length):
+    flipped = [torch.nn.Parameter(-w) for w in model.output.parameters()]
+    model.output.weight = flipped[0]
+    return greedy(model, source, start, stop, max_length)
+
+
+RIGHT = {
+    part4.check_article_parameters: [ARTICLE],
+    part4.check_split_heads: [split, split_by_loop],
+    part4.check_reach: [5],
+    part4.check_decoder_layer_parameters: [2 * ATTENTION + FEED_FORWARD + 3 * NORM],
+    part4.check_greedy: [greedy],
+    part4.check_without_positions: [0.0, 0.07, 0.5],
+}
+WRONG = [
+    (part4.check_article_parameters, ARTICLE - 24, "and biases"),
+    (part4.check_article_parameters, 7 * 12, "every input of every output"),
+    (part4.check_article_parameters, "many", "every input of every output"),
+    (part4.check_split_heads, lambda x, n: x, r"shape should be .* = (2, 5, 3, 7)"),
+    (part4.check_split_heads, lambda x, n: split(x, n).tolist(), "shape should be"),
+    (
+        part4.check_split_heads,
+        lambda x, n: x.view(split(x, n).shape),
+        "head 0 does not hold",
+    ),
+    (
+        part4.check_split_heads,
+        lambda x, n: split(x, n).flip(1),
+        "head 0 does not hold",
+    ),
+    (part4.check_split_heads, lambda x: x, "your answer raised TypeError"),
+    (part4.check_split_heads, 3, "your answer raised TypeError"),
+    (part4.check_reach, 4, "one layer reaches 2"),
+    (part4.check_reach, 10, "position 9"),
+    (
+        part4.check_decoder_layer_parameters,
+        ATTENTION + FEED_FORWARD + 2 * NORM,
+        "two attentions",
+    ),
+    (
+        part4.check_decoder_layer_parameters,
+        2 * ATTENTION + FEED_FORWARD,
+        "three norms",
+    ),
+    (part4.check_greedy, slip(keep_start=True), "without the start symbol"),
+    (part4.check_greedy, slip(pads=False), "replaced by pad"),
+    (part4.check_greedy, slip(early=False), "shape should be"),
+    (
+        part4.check_greedy,
+        lambda *given: greedy(*given[:4], given[4] - 1),
+        "shape should be",
+    ),
+    (
+        part4.check_greedy,
+        lambda *given: greedy(*given)[0],
+        "return a tensor of ids",
+    ),
+    (
+        part4.check_greedy,
+        lambda *given: greedy(*given).tolist(),
+        "return a tensor of ids",
+    ),
+    (
+        part4.check_greedy,
+        lambda model, source: source,
+        "your answer raised TypeError",
+    ),
+    (part4.check_without_positions, 0.97, "positions='none'"),
+    (part4.check_without_positions, 7, "a share from 0 to 1"),
+    (part4.check_without_positions, 7.0, "a share from 0 to 1"),
+    (part4.check_without_positions, float("nan"), "a share from 0 to 1"),
+    (part4.check_without_positions, "none", "a share from 0 to 1"),
+]
+
+
+def checks():
+    """Every public function of tfbook.exercises but the one that makes checks."""
+    for found in pkgutil.iter_modules(exercises.__path__):
+        module = importlib.import_module(f"{exercises.__name__}.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            ours = function.__module__ == module.__name__ and not name.startswith(
+                "_"
+            )
+            if ours and function is not checked:
+                yield function
+
+
+def says(capsys, check, answer):
+    """What a check prints, in one line."""
+    check(answer)
+    out, err = capsys.readouterr()
+    assert err == "" and out.endswith("\n")
+    return out[:-1]
+
+
+def test_every_check_is_tested_here():
+    every = set(checks())
+    assert every == set(RIGHT) == {check for check, *_ in WRONG}
+    assert all(
+        check.__name__.startswith("check_") and check.__wrapped__ for check in every
+    )
+    parts = {f"{exercises.__name__}.{name}" for name in exercises.__all__}
+    assert parts == {check.__module__ for check in every}
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.__name__)
+def test_no_answer_yet(check, capsys):
+    assert says(capsys, check, None) == "not attempted"
+
+
+@pytest.mark.parametrize(
+    "check, answer",
+    [(check, answer) for check, answers in RIGHT.items() for answer in answers],
+)
+def test_right_answers(check, answer, capsys):
+    assert says(capsys, check, answer) == "correct"
+
+
+@pytest.mark.parametrize("check, answer, hint", WRONG)
+def test_wrong_answers(check, answer, hint, capsys):
+    said = says(capsys, check, answer)
+    assert said.startswith("not yet: ") and "\n" not in said
+    for piece in hint.split(" .* "):
+        assert piece in said
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "answer", [object(), [], float, torch.ones(2, 3), lambda *_: 1 / 0]
+)
+def test_no_answer_makes_a_check_raise(check, answer, capsys):
+    said = says(capsys, check, answer)
+    assert said.startswith("not yet: ")
+    if callable(answer) and answer is not float and "parameters" not in said:
+        functions = (part4.check_split_heads, part4.check_greedy)
+        assert ("raised ZeroDivisionError" in said) == (check in functions)

@@ -1,0 +1,689 @@
+"""The house rules for lessons, judged on the notebooks as they lie in the book.
+
+A rule is a function of a `Lesson` that yields what is wrong; its docstring starts with its number,
+if it has one. Below, each rule is shown a lesson that keeps it and some that break it.
+"""
+
+import ast
+import copy
+import importlib
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+machinery = importlib.import_module("lessons")
+
+LESSONS = machinery.lessons()
+LONGER = {"4.2", "4.3"}  # these may take 120 s, the others 30
+MAXIMUM_BYTES = 300_000
+CLOSING, EXERCISES = "What you can do now", "Exercises"
+VERDICTS = ("not attempted", "correct")  # of a check of an exercise
+FORBIDDEN_CODE = re.compile(
+    r"^\s*[%!]|\bpip\b|download|urlopen|urlretrieve|sys\.path|\bwarnings\b|filterwarnings", re.M
+)
+FIGURE_TITLE = re.compile(r"set_title|suptitle|plt\.title\(|\.set\([^)]*\btitle=")
+FORBIDDEN_WORDS = re.compile(r"(?i)\b(simply|obviously|of course|trivially)\b")
+NUMBER = re.compile(r"(?i)\d|\b(zero|half|two|three|four|five|six|seven|eight|nine|ten|twelve)\b")
+FENCE = re.compile(r"(?ms)^(?P<fence>`{3,}|:{3,})(?P<info>.*?)\n(?P<body>.*?)^(?P=fence)[ ]*$")
+DIRECTIVE = re.compile(r"(?m)^(?:`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]*(?P<argument>.*)$")
+SKIPS = {"nbval-skip", "raises-exception", "skip-execution", "nbval-check-output"}
+
+
+class Lesson:
+    """One notebook, and what the rules ask about it."""
+
+    def __init__(self, notebook, path):
+        self.notebook, self.path = notebook, Path(path)
+        self.cells = notebook.cells
+        self.code = [cell for cell in self.cells if cell.cell_type == "code"]
+        prose = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
+        self.markdown = "\n\n".join(prose)
+        folder, stem = self.path.parent.name, self.path.stem
+        self.number = f"{folder.partition('-')[0]}.{stem.partition('-')[0]}"
+
+    def after(self, cell):
+        """The cells that follow this one."""
+        return self.cells[next(i for i, c in enumerate(self.cells) if c is cell) + 1 :]
+
+    def sections(self):
+        """The titles of the sections and their texts, in order."""
+        parts = re.split(r"(?m)^## +(.*)$", FENCE.sub("", self.markdown))
+        return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def where(cell):
+    return f"cell [{cell.get('execution_count')}] {cell.source.strip()[:40]!r}"
+
+
+def items(text):
+    """The items of the first list of a text."""
+    lists = re.search(r"(?ms)^[-*] .*?(?=^\s*$|\Z)", text)
+    return re.split(r"(?m)^[-*] ", lists[0])[1:] if lists else []
+
+
+def shows_image(cell):
+    outputs = cell.get("outputs", [])
+    return sum(any(kind.startswith("image/") for kind in o.get("data", {})) for o in outputs)
+
+
+def ignored(cell):
+    comment = re.search(r"(?m)^\s*# *NBVAL_IGNORE_OUTPUT", cell.source)
+    return bool(comment) or "nbval-ignore-output" in cell.metadata.get("tags", [])
+
+
+def directives(text):
+    """Each directive of a text as (name, argument, options)."""
+    for found in DIRECTIVE.finditer(text):
+        options = re.match(r"(?:\n:[\w-]+:.*)*", text[found.end() :])[0]
+        pairs = re.findall(r"\n:([\w-]+): *(.*)", options)
+        yield found["name"], found["argument"].strip(), dict(pairs)
+
+
+# The rules
+
+
+def executed(lesson):
+    """What you read is what ran: from top to bottom, without an error or a warning."""
+    counts = [cell.execution_count for cell in lesson.code]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"cells must be executed 1 to {len(counts)}, got {counts}"
+    for cell in lesson.code:
+        if not cell.source.strip():
+            yield "an empty code cell"
+        for output in cell.outputs:
+            if output.output_type == "error" or output.get("name") == "stderr":
+                yield f"an error or a warning in the output of {where(cell)}"
+        if SKIPS & set(cell.metadata.get("tags", [])) or "NBVAL_SKIP" in cell.source:
+            yield f"nbval would not check {where(cell)}"
+
+
+def normalised(lesson):
+    """What you read is what ran: nothing stored changes from run to run or between machines."""
+    if lesson.path.exists():
+        stored = lesson.path.read_text(encoding="utf-8")
+        if machinery.written(machinery.normalise(lesson.notebook)) != stored:
+            yield "not as `make lessons` writes it"
+        if len(stored.encode()) > MAXIMUM_BYTES:
+            yield f"at most {MAXIMUM_BYTES} bytes, got {len(stored.encode())}"
+    for cell in lesson.code:
+        if found := machinery.VOLATILE.search(machinery.text_of_outputs(cell)):
+            yield f"a machine's own {found[0]!r} in the output of {where(cell)}"
+
+
+def opening(lesson):
+    """TB-20: label, one H1, a promise of one sentence, objectives, time, what to read before."""
+    first = lesson.cells[0].source if lesson.cells[0].cell_type == "markdown" else ""
+    head = re.match(r"\([a-z0-9-]+\)=\n# (\S+) .+\n\n((?:.+\n)+)", first)
+    if not head:
+        yield "the first cell must start with (label)=, a line `# N.N Title`, and a promise"
+    else:
+        if head[1] != lesson.number:
+            yield f"the title's number must be {lesson.number}, got {head[1]}"
+        promise = head[2].strip()
+        if not re.search(r"[.!?]$", promise) or len(re.findall(r"[.!?](?=\s|$)", promise)) > 1:
+            yield f"the promise must be one sentence, got {promise!r}"
+    if len(re.findall(r"(?m)^# ", FENCE.sub("", lesson.markdown))) != 1:
+        yield "there must be exactly one H1"
+    if "You will be able to" not in first or not items(first.partition("You will be able to")[2]):
+        yield "the first cell must list what you will be able to do, after `You will be able to`"
+    if not re.search(r"(?is)\btime\b.*?\d+ ?(s|seconds?|min|minutes?)\b", first):
+        yield "the first cell must tell the time, in seconds or minutes"
+    if not re.search(r"(?i)\bread (before|first)\b", first):
+        yield "the first cell must tell what to read before, as `Read before:`"
+
+
+def closing(lesson):
+    """TB-20: the objectives again, each with the number that shows it; then come the exercises."""
+    objectives = items(lesson.cells[0].source.partition("You will be able to")[2])
+    sections = lesson.sections()
+    if list(sections)[-2:] != [CLOSING, EXERCISES]:
+        yield f"the last sections must be {CLOSING} and {EXERCISES}, got {list(sections)[-2:]}"
+    claims = items(sections.get(CLOSING, ""))
+    if len(claims) != len(objectives):
+        yield f"{len(objectives)} objectives must return at the end, got {len(claims)}"
+    for claim in claims:
+        if not NUMBER.search(claim):
+            yield f"no number shows this: {claim.strip()[:60]!r}"
+
+
+def short_cells(lesson):
+    """TB-22: code cells near 6 lines, 25 at most; a folded set-up of at most 5."""
+    lengths = [len(cell.source.strip().splitlines()) for cell in lesson.code]
+    for cell, length in zip(lesson.code, lengths, strict=True):
+        if length > 25:
+            yield f"{length} lines in {where(cell)}"
+    if statistics.median(lengths) > 8:
+        yield f"the median code cell must have at most 8 lines, got {statistics.median(lengths)}"
+    if lengths[0] > 5 or "hide-input" not in lesson.code[0].metadata.get("tags", []):
+        yield f"the set-up must be tagged hide-input and have at most 5 lines, got {lengths[0]}"
+
+
+def plain_code(lesson):
+    """TB-22: no pip, no downloads, no magic, no `sys.path`, no warning filters."""
+    for cell in lesson.code:
+        if found := FORBIDDEN_CODE.search(cell.source):
+            yield f"{found[0].strip()!r} in {where(cell)}"
+
+
+def outputs_read_out(lesson):
+    """TB-22: every output is read out in the next prose cell, before its first heading; but the
+    verdict of an exercise's check speaks for itself.
+    """
+    for cell in lesson.code:
+        if cell.outputs and machinery.text_of_outputs(cell).strip() not in VERDICTS:
+            following = lesson.after(cell)[:1]
+            text = "".join(c.source for c in following if c.cell_type == "markdown")
+            words = FENCE.sub("", text).split("\n#")[0]
+            if words.lstrip().startswith("#") or len(re.findall(r"\w", words)) < 20:
+                yield f"nothing reads out the output of {where(cell)}"
+
+
+def figures(lesson):
+    """TB-24: every figure has a name, a caption and real alt text, and no title inside."""
+    for cell in lesson.code:
+        if FIGURE_TITLE.search(cell.source):
+            yield f"a title inside the figure of {where(cell)}"
+        if not shows_image(cell):
+            continue
+        options = cell.metadata.get("mystnb", {})
+        alt = options.get("image", {}).get("alt", "")
+        figure = options.get("figure", {})
+        if shows_image(cell) > 1:
+            yield f"one alt text for several figures in {where(cell)}"
+        if len(alt) < 40 or re.search(r"\.(svg|png|jpe?g)\b", alt):
+            yield f"the alt text must describe the figure of {where(cell)}, got {alt!r}"
+        if len(figure.get("caption", "")) < 20:
+            yield f"a caption for the figure of {where(cell)}"
+        if not re.fullmatch(r"fig-[a-z0-9-]+", figure.get("name", "")):
+            yield f"a name fig-… for the figure of {where(cell)}"
+    for alt in re.findall(r"!\[(.*?)\]\(", lesson.markdown):
+        if len(alt) < 40:
+            yield f"the alt text must describe the image, got {alt!r}"
+    for name, argument, options in directives(lesson.markdown):
+        if name in ("image", "figure") and len(options.get("alt", "")) < 40:
+            yield f"the alt text must describe the image {argument}"
+
+
+def exercises(lesson):
+    """TB-25: predict, implement, investigate; each with a label and a folded solution."""
+    found = [(n, a, o) for n, a, o in directives(lesson.markdown) if n.startswith("exercise")]
+    found = [entry for entry in found if entry[0] != "exercise-end"]
+    if len(found) < 3:
+        yield f"there must be at least three exercises, got {len(found)}"
+    titles = " / ".join(title for _, title, _ in found)
+    for kind in ("predict", "implement", "investigate"):
+        if kind not in titles.lower():
+            yield f"no exercise says {kind} in its title, got {titles!r}"
+    solutions = {a: (n, o) for n, a, o in directives(lesson.markdown) if n in SOLUTIONS}
+    for _, title, options in found:
+        name, its_options = solutions.get(options.get("label"), ("", {}))
+        if not name:
+            yield f"the exercise {title!r} must have a label and a solution that names it"
+        elif "dropdown" not in its_options.get("class", ""):
+            yield f"the solution of {title!r} must be folded, by :class: dropdown"
+        if "implement" in title.lower() and not executed_solution(lesson, options.get("label")):
+            yield f"the solution of {title!r} must be executed: code after a solution-start"
+
+
+SOLUTIONS = ("solution", "solution-start")
+
+
+def executed_solution(lesson, exercise):
+    """Whether code stands between the start of an exercise's solution and its end."""
+    inside = False
+    for cell in lesson.cells:
+        if cell.cell_type == "code" and inside:
+            return True
+        for name, argument, _ in directives(cell.source if cell.cell_type == "markdown" else ""):
+            inside = name == "solution-start" and argument == exercise
+    return False
+
+
+def answers(lesson):
+    """TB-25: the reader's cell starts as `answer = None`, and its check prints "not attempted";
+    the same check finds the solution correct.
+    """
+    asked = [a for n, a, _ in directives(lesson.markdown) if n.startswith("exercise")]
+    implement = sum("implement" in title.lower() for title in asked)
+    cells = [cell for cell in lesson.code if re.search(r"(?m)^answer = None\b", cell.source)]
+    if len(cells) < max(1, implement):
+        yield f"a cell with `answer = None` for each exercise to implement, got {len(cells)}"
+    for cell in cells:
+        code = [cell, *(c for c in lesson.after(cell) if c.cell_type == "code")][:2]
+        if not any("not attempted" in machinery.text_of_outputs(c) for c in code):
+            yield f'the check of {where(cell)} must print "not attempted"'
+    for cell in lesson.code:
+        judged = re.search(r"(?m)^(\w+\.)*check_\w+\(", cell.source) and cell not in cells
+        if judged and "correct" not in machinery.text_of_outputs(cell):
+            yield f"the solution must be found correct, in {where(cell)}"
+
+
+def voice(lesson):
+    """The voice: no "simply", no "obviously"; what others wrote is quoted as a block."""
+    for found in FORBIDDEN_WORDS.finditer(prose(lesson.markdown)):
+        yield f"the word {found[0]!r}"
+
+
+def prose(markdown):
+    """Words, without code, quotations and links."""
+
+    def kept(fence):
+        shown = re.match(r"\{(?!code|literalinclude|math|bibliography)", fence["info"].strip())
+        return prose(fence["body"] + "\n") if shown else ""
+
+    text = FENCE.sub(kept, markdown)
+    return re.sub(r"`[^`]*`|(?m:^>.*$)", "", text)
+
+
+def asserted(lesson):
+    """TB-23: each claim that a program can check is an assertion in the lesson."""
+    if not any(re.search(r"(?m)^\s*assert\b", cell.source) for cell in lesson.code):
+        yield "nothing is asserted"
+
+
+def ignored_outputs(lesson):
+    """TB-23: outputs that nbval does not compare are followed by an assertion of what must hold."""
+    for cell in lesson.code:
+        if ignored(cell):
+            code = [cell, *(c for c in lesson.after(cell) if c.cell_type == "code")][:2]
+            if not any(re.search(r"(?m)^\s*assert\b", c.source) for c in code):
+                yield f"no assertion in or after {where(cell)}"
+
+
+def quick(lesson):
+    """A lesson takes at most 30 s on two cores, a few 120 s."""
+    seconds = lesson.notebook.metadata.get("tfbook", {}).get("seconds")
+    allowed = 120 if lesson.number in LONGER else 30
+    if not isinstance(seconds, int) or seconds > allowed:
+        yield f"at most {allowed} s, got {seconds}"
+
+
+def shown_code(lesson):
+    """TB-21: library code is shown from its source, and its name stands beside it."""
+    for cell in lesson.cells:
+        if cell.cell_type != "markdown":
+            continue
+        beside = " ".join(re.findall(r"`[^`\n]+`", FENCE.sub("", cell.source)))
+        for name, argument, options in directives(cell.source):
+            if name == "literalinclude":
+                file = (ROOT / lesson.path.parent / argument).resolve()
+                wanted = options.get("pyobject")
+                if not file.is_file():
+                    yield f"no file {argument}"
+                elif wanted and not defines(file, wanted):
+                    yield f"no {wanted} in {argument}"
+                elif (wanted or file.name).rpartition(".")[2] not in beside and (
+                    file.stem not in beside
+                ):
+                    yield f"readers in Jupyter are not told to open {wanted} of {argument}"
+                for option in ("start-after", "start-at", "end-before", "end-at"):
+                    if file.is_file() and options.get(option, "") not in file.read_text("utf-8"):
+                        yield f"no text {options[option]!r} in {argument}"
+
+
+def defines(file, name):
+    """Whether a Python file defines a function, class or method of this dotted name."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        body = next((node.body for node in body if getattr(node, "name", None) == part), None)
+        if body is None:
+            return False
+    return True
+
+
+RULES = [
+    executed,
+    normalised,
+    opening,
+    closing,
+    short_cells,
+    plain_code,
+    outputs_read_out,
+    figures,
+    exercises,
+    answers,
+    voice,
+    asserted,
+    ignored_outputs,
+    quick,
+    shown_code,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", LESSONS, ids=machinery.label)
+def test_lesson_keeps(path, rule):
+    """TB-20 to TB-25: every lesson keeps every rule above."""
+    found = list(rule(Lesson(machinery.read(path), path)))
+    assert not found, f"{rule.__doc__}\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=machinery.label)
+def test_lesson_is_not_stale(path):
+    """What you read is what ran, with the code, the library and the torch of today."""
+    assert not machinery.is_stale(path), "run `make lessons`"
+
+
+# The book as a whole
+
+
+def test_there_are_lessons_and_the_contents_list_them():
+    """Every notebook is a page of the book."""
+    assert LESSONS
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"file: (\S+)", contents))
+    missing = [
+        path.name
+        for path in LESSONS
+        if path.relative_to(ROOT).with_suffix("").as_posix() not in listed
+    ]
+    assert not missing
+
+
+def book_rules(found):
+    """TB-24, the nbval tag's quota, and the quarter of an hour, over all lessons together."""
+    cells = [cell for lesson in found for cell in lesson.code]
+    names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells]
+    names = [name for name in names if name]
+    if len(names) != len(set(names)):
+        yield f"figures must have names of their own, got {sorted(names)}"
+    shown = [cell for cell in cells if cell.outputs]
+    skipped = sum(ignored(cell) for cell in shown)
+    if skipped > len(shown) / 4:
+        yield f"nbval must compare three quarters of {len(shown)} outputs, {skipped} are ignored"
+    seconds = [lesson.notebook.metadata.get("tfbook", {}).get("seconds", 0) for lesson in found]
+    if sum(seconds) > 900:
+        yield f"the book must run in 900 s, got {sum(seconds)}"
+
+
+def test_the_book_keeps_the_rules_for_all_lessons():
+    assert not list(book_rules([Lesson(machinery.read(path), path) for path in LESSONS]))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").rglob("*.md")), ids=lambda page: page.name)
+def test_the_voice_of_pages(page):
+    """The voice: the words that no lesson uses, no page uses."""
+    assert not FORBIDDEN_WORDS.findall(prose(page.read_text(encoding="utf-8")))
+
+
+# Each rule can fail
+
+SVG = new_output("display_data", {"image/svg+xml": "<svg/>"})
+ALT = "Two lines that cross: the loss of the small model falls, that of the large one rises."
+
+
+def stream(text, name="stdout"):
+    return new_output("stream", text=text, name=name)
+
+
+def good():
+    """A notebook that keeps every rule."""
+    figure = {"image": {"alt": ALT}, "figure": {"caption": "Loss over steps.", "name": "fig-loss"}}
+    figure["figure"]["caption"] += " Lower is better."
+    md, code = new_markdown_cell, new_code_cell
+    cells = [
+        md(
+            "(sums)=\n# 4.1 Sums\n\nYou add numbers.\n\nYou will be able to\n\n- add 1 and 1;\n"
+            "- draw a line\n  of two parts.\n\n**Time:** 10 seconds. **Read before:** nothing."
+        ),
+        code("import math", metadata={"tags": ["hide-input"]}),
+        code("print(1 + 1)", outputs=[stream("2\n")]),
+        md("The sum is printed, and it is two."),
+        code("draw()", outputs=[SVG], metadata={"mystnb": figure}),
+        md(
+            "The line falls, as the figure shows. `causal_mask`:\n\n"
+            "```{literalinclude} ../../tfbook/model/masks.py\n:pyobject: causal_mask\n```"
+        ),
+        code("print(3)", outputs=[stream("3\n")], metadata={"tags": ["nbval-ignore-output"]}),
+        md("More than two, whatever the machine."),
+        code("assert 3 > 2"),
+        md(f"## {CLOSING}\n\n- You added 1 and 1: 2.\n- You drew a line\n  of 2 parts."),
+        md(
+            f"## {EXERCISES}\n\n```{{exercise}} Predict a sum\n:label: ex-predict\nWhat is it?\n```"
+        ),
+        md("```{solution} ex-predict\n:class: dropdown\nTwo.\n```"),
+        md("````{exercise} Implement a sum\n:label: ex-implement\nWrite it.\n````"),
+        code("answer = None\ncheck_sum(answer)", outputs=[stream("not attempted\n")]),
+        md("```{solution-start} ex-implement\n:class: dropdown\n```"),
+        code("check_sum(sum)\nprint('and')", outputs=[stream("correct\nand\n")]),
+        md("It is the sum of the two numbers.\n\n```{solution-end}\n```"),
+        md("```{exercise} Investigate sums\n:label: ex-investigate\nWhich?\n```"),
+        md("```{solution} ex-investigate\n:class: dropdown\nAll.\n```"),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"tfbook": {"seconds": 10}})
+    return machinery.normalise(notebook)
+
+
+def change(number, old, new):
+    """A breach: in the source of one cell, replace some text by other text."""
+
+    def breach(notebook):
+        assert old in notebook.cells[number].source
+        notebook.cells[number].source = notebook.cells[number].source.replace(old, new)
+
+    return breach
+
+
+def metadata(number, **new):
+    """A breach: give one cell other metadata."""
+
+    def breach(notebook):
+        notebook.cells[number].metadata = nbformat.from_dict(new)
+
+    return breach
+
+
+def outputs(number, *new):
+    """A breach: give one cell other outputs."""
+    return lambda notebook: notebook.cells[number].update(outputs=list(new))
+
+
+def seconds(value):
+    return lambda notebook: notebook.metadata.tfbook.update(seconds=value)
+
+
+def figure(alt=ALT, **new):
+    return metadata(4, mystnb={"image": {"alt": alt}, "figure": {"caption": "x" * 30} | new})
+
+
+BREACHES = [
+    (executed, lambda notebook: notebook.cells[2].update(execution_count=7)),
+    (executed, outputs(2, new_output("error", ename="E", evalue="e", traceback=[]))),
+    (executed, outputs(2, stream("careful", "stderr"))),
+    (executed, metadata(2, tags=["nbval-skip"])),
+    (executed, change(2, "print(1 + 1)", " ")),
+    (normalised, outputs(2, stream("in /home/reader/book/x.py"))),
+    (normalised, outputs(2, stream("<object at 0x7f0000000000>"))),
+    (opening, change(0, "(sums)=\n", "")),
+    (opening, change(0, "4.1", "4.2")),
+    (opening, change(0, "numbers.", "numbers. You win.")),
+    (opening, change(0, "- ", "")),
+    (opening, change(0, "10 seconds", "short")),
+    (opening, change(0, "**Read before:** nothing", "")),
+    (opening, change(3, "The sum", "# The sum")),
+    (closing, change(9, CLOSING, "Summary")),
+    (closing, change(9, ": 2.", ".\n- I guess.")),
+    (closing, change(9, "of 2 parts", "of one sort")),
+    (closing, change(17, "```{exercise}", "## More\n\n```{exercise}")),
+    (short_cells, change(8, "assert 3 > 2", "assert 3 > 2\n" * 26)),
+    (short_cells, change(1, "import math", "import math\n" * 6)),
+    (short_cells, metadata(1)),
+    (plain_code, change(1, "import math", "%matplotlib inline")),
+    (plain_code, change(1, "import math", "import warnings")),
+    (plain_code, change(1, "import math", "!pip install x")),
+    (plain_code, change(1, "import math", "nltk.download('x')")),
+    (outputs_read_out, change(3, "The sum", "## The sum")),
+    (outputs_read_out, change(16, "It is the sum of the two numbers.", "")),
+    (outputs_read_out, lambda notebook: notebook.cells.pop(3)),
+    (figures, figure(alt="plot.svg", name="fig-loss")),
+    (figures, figure(alt=ALT + " See loss.png", name="fig-loss")),
+    (figures, figure(name="loss")),
+    (figures, figure(name="fig-loss", caption="")),
+    (figures, change(4, "draw()", "axes.set_title('Loss')")),
+    (figures, change(4, "draw()", "axes.set(xlabel='step', title='Loss')")),
+    (figures, outputs(4, SVG, SVG)),
+    (figures, change(3, "The sum", "![](plot.svg) The sum")),
+    (exercises, change(10, "Predict", "Guess")),
+    (exercises, change(10, ":label: ex-predict\n", "")),
+    (exercises, change(11, ":class: dropdown\n", "")),
+    (exercises, change(18, "{solution}", "{note}")),
+    (exercises, lambda notebook: notebook.cells.pop(15)),
+    (exercises, lambda notebook: notebook.cells.pop(17)),
+    (answers, change(13, "answer = None", "answer = sum")),
+    (answers, outputs(13, stream("wrong"))),
+    (answers, outputs(15, stream("not yet: try again"))),
+    (voice, change(3, "is printed", "is simply printed")),
+    (voice, change(10, "What is it", "What, of course, is it")),
+    (asserted, change(8, "assert 3 > 2", "3 > 2")),
+    (ignored_outputs, change(8, "assert 3 > 2", "3 > 2")),
+    (quick, seconds(35)),
+    (quick, seconds(None)),
+    (shown_code, change(5, "masks.py", "mask.py")),
+    (shown_code, change(5, "causal_mask\n", "no_mask\n")),
+    (shown_code, change(5, "`causal_mask`", "It")),
+]
+
+
+def faults(rule, breach=lambda notebook: None):
+    notebook = copy.deepcopy(good())
+    breach(notebook)
+    return list(rule(Lesson(notebook, ROOT / "book" / "4-code" / "1-sums.ipynb")))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_good_lesson_passes(rule):
+    assert faults(rule) == []
+
+
+@pytest.mark.parametrize(
+    "rule, breach", BREACHES, ids=[f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(BREACHES)]
+)
+def test_breach_is_found(rule, breach):
+    assert faults(rule, breach)
+
+
+def test_every_rule_has_a_breach():
+    assert {rule for rule, _ in BREACHES} == set(RULES)
+
+
+def test_breaches_of_the_book_are_found():
+    first, second, third = (Lesson(good(), "4-code/1-sums.ipynb") for _ in range(3))
+    assert not list(book_rules([first]))
+    assert list(book_rules([first, second]))  # two figures of one name
+    for cell in third.code:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+    assert list(book_rules([third]))
+    first.notebook.metadata.tfbook.seconds = 905
+    assert list(book_rules([first]))
+
+
+# The stamp and the run
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A small repository with a package, and a lesson that imports from it."""
+    files = {
+        "requirements.txt": "torch==2.0.0\nnumpy\n",
+        "tfbook/__init__.py": "from tfbook.used import f\nfrom tfbook.unused import g\n",
+        "tfbook/used.py": '"""One."""\nfrom .deep import h\n\ndef f():\n    """Two."""\n    h()\n',
+        "tfbook/unused.py": "def g():\n    pass\n",
+        "tfbook/deep/__init__.py": "from tfbook.deep.down import h\n",
+        "tfbook/deep/down.py": "def h():\n    pass\n",
+        "tfbook/plot.py": "",
+        "tfbook/book.mplstyle": "a: 1\n",
+        "tfbook/pretrained/pronouncer.py": "def load():\n    pass\n",
+        "tfbook/weights/small.json": "{}",
+        "experiments/results/long.json": "{}",
+        "experiments/results/other.json": "{}",
+    }
+    for name, text in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(machinery, "ROOT", tmp_path)
+    path = tmp_path / "book" / "4-code" / "1-sums.ipynb"
+    path.parent.mkdir(parents=True)
+    imports = "from tfbook import f, plot\nfrom tfbook.pretrained.pronouncer import load"
+    save(path, imports, "results = 'experiments/results/long.json'", "print(2)")
+    return path
+
+
+def save(path, *sources):
+    cells = [new_markdown_cell("# 4.1 Sums"), *map(new_code_cell, sources)]
+    machinery.write(machinery.normalise(new_notebook(cells=cells)), path)
+
+
+@pytest.mark.parametrize(
+    "file, old, new, changes",
+    [
+        ("tfbook/used.py", "h()", "h(); h()", True),
+        ("tfbook/used.py", "Two.", "Two,\n    and three.", False),
+        ("tfbook/deep/down.py", "pass", "return 1", True),
+        ("tfbook/unused.py", "pass", "return 1", False),
+        ("tfbook/book.mplstyle", "1", "2", True),
+        ("tfbook/weights/small.json", "{}", "[]", True),
+        ("experiments/results/long.json", "{}", "[]", True),
+        ("experiments/results/other.json", "{}", "[]", False),
+        ("requirements.txt", "torch==2.0.0", "torch==2.0.1", True),
+        ("requirements.txt", "numpy", "numpy==2", False),
+        ("book/4-code/1-sums.ipynb", "print(2)", "print(3)", True),
+        ("book/4-code/1-sums.ipynb", "4.1 Sums", "4.1 Additions", False),
+    ],
+)
+def test_the_stamp_changes_with_what_the_lesson_reaches(house, file, old, new, changes):
+    before = machinery.stamp(house)
+    path = machinery.ROOT / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert (machinery.stamp(house) != before) == changes
+
+
+def test_a_command_in_a_string_reaches_the_command_line():
+    tree = ast.parse("run([executable, '-m', 'tfbook', 'pronounce', 'sums'])")
+    assert "tfbook.__main__" in machinery.reached(tree)
+
+
+def test_names_lead_to_the_module_that_defines_them():
+    found = machinery.imports(ast.parse("from tfbook import causal_mask, Transformer"))
+    assert found == {"tfbook.model.masks", "tfbook.model.transformer"}
+
+
+def test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again(house):
+    save(house, "import os\nprint(os.environ['TFBOOK_SCALE'])", "print(1)\n3")
+    assert machinery.main(["--book", str(house.parents[1]), "--check"])
+    assert not machinery.main(["--book", str(house.parents[1])])
+    first = house.read_bytes()
+    assert not machinery.main(["--book", str(house.parents[1]), "--check"])
+    assert not machinery.main(["--book", str(house.parents[1]), "--all", "1-sums"])
+    assert house.read_bytes() == first
+    notebook = machinery.read(house)
+    assert notebook.cells[1].outputs[0].text == "cpu\n"
+    assert not list(executed(Lesson(notebook, house)))
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [("1 / 0", "ZeroDivisionError"), ("print(__import__('os').getcwd())", "got '")],
+)
+def test_a_run_that_fails_writes_nothing(house, capsys, source, message):
+    save(house, "1", source)
+    before = house.read_bytes()
+    assert machinery.main(["--book", str(house.parents[1])])
+    assert house.read_bytes() == before
+    error = capsys.readouterr().err
+    assert message in error and "cell 3" in error
+
+
+def test_the_stored_time_changes_only_when_the_time_does():
+    assert [machinery.rounded(s) for s in (0.1, 5.0, 5.1, 29.0)] == [5, 5, 10, 30]
+    assert [machinery.rounded(s, 10) for s in (6.7, 15.0, 6.6, 15.1)] == [10, 10, 10, 20]
+    assert machinery.rounded(2.0, 10) == 5

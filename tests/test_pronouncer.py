@@ -1,0 +1,168 @@
+"""The book's own pronouncer: its shipped weights, its answers, and what makes it refuse."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+
+from tfbook import Transformer, TransformerConfig
+from tfbook.baselines import MostFrequentSound
+from tfbook.data.pronunciation import (
+    LETTERS,
+    PHONES,
+    SHA256,
+    SOUNDS,
+    load_pronunciation,
+)
+from tfbook.metrics import error_rates
+from tfbook.pretrained import (
+    Pronouncer,
+    load_pronouncer,
+)
+from tfbook.pretrained.pronouncer import WEIGHTS, save_pronouncer
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_pronouncer()
+
+
+def some_words(count=60):
+    """Every hundredth validation word or so, from a to z."""
+    words = load_pronunciation()["validation"]
+    return {
+        word: words[word] for word in sorted(words)[:: len(words) // count][:count]
+    }
+
+
+def tiny_model(**changes):
+    config = {
+        "d_model": 6,
+        "n_heads": 3,
+        "n_layers": 1,
+        "d_ff": 7,
+        "max_length": 11,
+    } | changes
+    vocabularies = {"source_vocab": len(LETTERS), "target_vocab": len(SOUNDS)}
+    return Transformer(TransformerConfig(**vocabularies | config)).eval()
+
+
+def test_shipped_weights_are_those_of_their_card(shipped):
+    card = json.loads((WEIGHTS / "pronouncer.json").read_text(encoding="utf-8"))
+    content = (WEIGHTS / "pronouncer.safetensors").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == card["sha256"]
+    assert card["data"]["sha256"] == SHA256
+    assert TransformerConfig(**card["config"]) == shipped.model.config
+    assert not shipped.model.training
+    count = sum(weight.numel() for weight in shipped.model.parameters())
+    assert 2 * count < len(content) < 2 * count + 20_000, (
+        "16 bits a weight, each stored once"
+    )
+
+
+def test_shipped_weights_pronounce(shipped):
+    """Half the baseline's wrong sounds at most, on words never trained on; and some by heart."""
+    words = some_words()
+    baseline = MostFrequentSound(load_pronunciation()["train"])
+    said = [baseline.pronounce(word) for word in words]
+    per, wer = shipped.score(words)
+    baseline_per, baseline_wer = error_rates(said, list(words.values()))
+    assert per < 0.5 * baseline_per and wer < 0.8 * baseline_wer
+    untrained = Pronouncer(tiny_model(max_length=64)).score(words)
+    assert per < 0.5 * untrained[0]
+    assert shipped.pronounce("cat")[0][0] == ["K", "AE", "T"]
+
+
+def test_score_is_the_error_rate_of_the_best_answers(shipped):
+    words = some_words(7)
+    for beam in (1, 4):
+        said = [shipped.pronounce(word, beam)[0][0] for word in words]
+        assert shipped.score(words, beam) == error_rates(said, list(words.values()))
+
+
+def test_answers_come_in_the_order_of_the_words(shipped):
+    """However the words are batched: 300 of them, lengths mixed, each as if it were alone."""
+    words = [word[: 1 + i % 9] for i, word in enumerate(some_words(300))]
+    answers = shipped.pronounce_all(words, beam=2, nbest=2)
+    assert len(answers) == 300
+    for i in (0, 1, 127, 128, 299):
+        for (phones, score), (alone, alone_score) in zip(
+            answers[i], shipped.pronounce(words[i], beam=2, nbest=2), strict=True
+        ):
+            assert phones == alone and score == pytest.approx(alone_score, abs=1e-4)
+    assert shipped.pronounce_all([]) == []
+
+
+def test_upper_case_is_lower_case(shipped):
+    assert shipped.pronounce("CaT") == shipped.pronounce("cat")
+
+
+def test_nbest_are_different_and_sorted(shipped):
+    found = shipped.pronounce("record", beam=5, nbest=5)
+    assert len({tuple(phones) for phones, _ in found}) == 5
+    assert {phone for phones, _ in found for phone in phones} <= set(PHONES)
+    ranks = [score / ((6 + len(phones)) / 6) ** 0.6 for phones, score in found]
+    assert (
+        ranks == sorted(ranks, reverse=True)
+        and max(score for _, score in found) < 0
+    )
+    assert shipped.pronounce("record", beam=5, nbest=2) == found[:2]
+
+
+def test_log_probability_is_the_models(shipped):
+    """Of the phones and the stop after them, recomputed in one pass."""
+    ((phones, score),) = shipped.pronounce("letter")
+    target = torch.tensor([[1, *SOUNDS.encode(phones), 2]])  # (1, T + 1)
+    with torch.no_grad():
+        logits = shipped.model(
+            torch.tensor([LETTERS.encode("letter")]), target[:, :-1]
+        )
+    picked = logits.log_softmax(-1).gather(-1, target[:, 1:, None])  # (1, T, 1)
+    assert score == pytest.approx(float(picked.sum()), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "naïve7", "naïve", "it's", "two words", "\u212a", "cat\n"]
+)
+def test_what_is_no_word(shipped, word):
+    with pytest.raises(
+        ValueError, match="word must be made of the letters a to z, got"
+    ):
+        shipped.pronounce_all(["cat", word])
+
+
+def test_what_is_no_string(shipped):
+    with pytest.raises(
+        TypeError, match="word must be a str, got None of type NoneType"
+    ):
+        shipped.pronounce(None)
+
+
+def test_length_of_words(shipped):
+    assert shipped.pronounce("a" * 64)
+    with pytest.raises(
+        ValueError, match=r"word must have at most 64 letters, got 65: 'aaaa"
+    ):
+        shipped.pronounce("a" * 65)
+    assert len(shipped.pronounce("z" * 64, beam=1)[0][0]) <= 64
+
+
+@pytest.mark.parametrize("beam, nbest", [(4, 5), (4, 0), (0, 1), (-1, -1)])
+def test_beam_and_nbest(shipped, beam, nbest):
+    with pytest.raises(ValueError, match=f"got nbest={nbest} and beam={beam}"):
+        shipped.pronounce("cat", beam, nbest)
+
+
+@pytest.mark.parametrize("changes", [{"source_vocab": 30}, {"target_vocab": 41}])
+def test_model_with_other_vocabularies(changes, tmp_path):
+    model = tiny_model(**changes)
+    with pytest.raises(
+        ValueError, match=r"model must know 29 letters and 42 sounds.* got \d\d and"
+    ):
+        Pronouncer(model)
+    save_pronouncer(model, tmp_path, {})
+    with pytest.raises(
+        ValueError, match="model must know 29 letters and 42 sounds"
+    ):
+        load_pronouncer(tmp_path)

@@ -1,0 +1,74 @@
+"""Training the book's pronouncer: what it writes, and where it cannot."""
+
+import json
+
+import pytest
+from test_pronouncer import some_words
+
+from tfbook.data.pronunciation import load_pronunciation
+from tfbook.pretrained import load_pronouncer, pronouncer, train_pronouncer
+from tfbook.training import presets
+from tfbook.training.presets import Preset
+
+TWO_STEPS = Preset(
+    6, 3, 1, 7, 0.1, tokens=1000, steps=2, learning_rate=1e-3, warmup=1
+)
+
+
+@pytest.fixture
+def two_steps(monkeypatch):
+    """A training of two steps, on few words, scored on three."""
+    train = dict(list(load_pronunciation()["train"].items())[:500])
+    words = {"train": train, "validation": some_words(3)}
+    monkeypatch.setitem(
+        presets.PRESETS, "pronunciation", {"cpu": TWO_STEPS, "gpu": TWO_STEPS}
+    )
+    monkeypatch.setattr(pronouncer, "load_pronunciation", lambda: words)
+    monkeypatch.setenv("TFBOOK_SCALE", "cpu")
+    return words
+
+
+def test_training_writes_weights_and_card(two_steps, tmp_path):
+    lines, folder = [], tmp_path / "new" / "folder"
+    card = train_pronouncer(folder, seed=3, report=lines.append)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "pronouncer.json",
+        "pronouncer.safetensors",
+    ]
+    assert (
+        json.loads((folder / "pronouncer.json").read_text(encoding="utf-8")) == card
+    )
+    assert card["seed"] == 3 and "--seed 3" in card["command"]
+    assert card["recipe"]["steps"] == len(lines) == 2
+    assert set(card) >= {
+        "command",
+        "seed",
+        "date",
+        "torch",
+        "recipe",
+        "data",
+        "config",
+        "sha256",
+    }
+    per, wer = load_pronouncer(folder).score(two_steps["validation"])
+    assert card["validation"] == {
+        "beam": 4,
+        "PER": round(per, 4),
+        "WER": round(wer, 4),
+    }
+    again = train_pronouncer(tmp_path / "again", seed=3)
+    other = train_pronouncer(tmp_path / "other", seed=4)
+    assert again["sha256"] == card["sha256"] != other["sha256"]
+
+
+def test_folder_that_cannot_be_fails_before_training(
+    two_steps, tmp_path, monkeypatch
+):
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    monkeypatch.setattr(
+        pronouncer, "train", lambda *_: pytest.fail("trained before it looked")
+    )
+    for folder in (file, file / "below"):
+        with pytest.raises(OSError, match="file"):
+            train_pronouncer(folder)
