@@ -59,7 +59,7 @@ def next_symbol_share(model, pairs):
     always told the true ones before (teacher forcing). pairs: (source ids, target
     ids). A number from 0 to 1.
     """
-    source, target = pad_pairs(pairs)  # (B, S), (B, T + 1)
+    source, target = _on_device_of(model, pairs)  # (B, S), (B, T + 1)
     with torch.no_grad():
         logits = model(source, target[:, :-1])  # (B, T, V)
     wanted = target[:, 1:]  # (B, T)
@@ -72,10 +72,15 @@ def exact_share(model, pairs):
 
     pairs: (source ids, target ids). A number from 0 to 1.
     """
-    source, target = pad_pairs(pairs)  # (B, S), (B, T + 1)
+    source, target = _on_device_of(model, pairs)  # (B, S), (B, T + 1)
     wanted = target[:, 1:].masked_fill(target[:, 1:] == STOP, PAD)  # (B, T)
     said = greedy_decode(
         model, source, START, STOP, wanted.size(1)
     )  # (B, at most T)
     said = F.pad(said, (0, wanted.size(1) - said.size(1)), value=PAD)  # (B, T)
     return (said == wanted).all(dim=1).double().mean().item()
+
+
+def _on_device_of(model, pairs):
+    device = next(model.parameters()).device
+    return tuple(ids.to(device) for ids in pad_pairs(pairs))

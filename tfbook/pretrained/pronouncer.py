@@ -48,8 +48,7 @@ class Pronouncer:
         self.model = model
 
     def pronounce(self, word, beam=4, nbest=1):
-        """The `nbest` most probable pronunciations found: [(phones, log-probability
-        in nats)].
+        """The `nbest` best pronunciations: [(phones, log-probability in nats)].
 
         word: letters a to z, in any case. beam: sequences kept side by side, at
         least nbest. Raises ValueError for an empty word, another character, or a
@@ -58,9 +57,7 @@ class Pronouncer:
         return self.pronounce_all([word], beam, nbest)[0]
 
     def pronounce_all(self, words, beam=4, nbest=1):
-        """`pronounce` for a list of words, similar lengths side by side; answers in
-        their order.
-        """
+        """`pronounce` for a list of words; similar lengths go side by side."""
         if not 1 <= nbest <= beam:
             raise ValueError(
                 f"nbest must be from 1 to beam, got nbest={nbest} and beam={beam}"
@@ -81,16 +78,16 @@ class Pronouncer:
         return answers
 
     def score(self, words, beam=4):
-        """Phone and word error rate on {word: variants}, each from 0; decoded
-        without help.
-        """
+        """Phone and word error rate on {word: variants}, decoded without help."""
         answers = self.pronounce_all(list(words), beam)
         return error_rates([found[0][0] for found in answers], list(words.values()))
 
 
 def check_word(word, limit=None):
-    """The word in lower case. Raises TypeError unless it is a string, ValueError
-    unless it is letters a to z, at most limit.
+    """The word in lower case.
+
+    Raises TypeError unless it is a string, ValueError unless it is made of the
+    letters a to z, at most limit of them.
     """
     if not isinstance(word, str):
         raise TypeError(
@@ -114,14 +111,14 @@ def pronouncer_config(recipe):
 
 
 def train_pronouncer(folder, seed=0, report=None):
-    """Train the preset "pronunciation" on CMUdict's training words and write, into
-    a folder, pronouncer.safetensors (16-bit floats) and pronouncer.json, its card,
-    which holds the validation scores of the weights as stored. report: called with
-    lines of text, such as print. Returns the card.
+    """Train the preset "pronunciation" on CMUdict's training words.
+
+    Writes into a folder pronouncer.safetensors (16-bit floats) and pronouncer.json,
+    its card, which holds the validation scores of the weights as stored. report:
+    called with lines of text, such as print. Returns the card.
     """
-    Path(folder).mkdir(
-        parents=True, exist_ok=True
-    )  # an impossible folder fails before the work
+    # an impossible folder fails before the work
+    Path(folder).mkdir(parents=True, exist_ok=True)
     recipe, words = preset("pronunciation"), load_pronunciation()
     torch.manual_seed(seed)
     model = Transformer(pronouncer_config(recipe)).to(device())
@@ -141,16 +138,13 @@ def train_pronouncer(folder, seed=0, report=None):
 
 
 def save_pronouncer(model, folder, card):
-    """Write the weights as 16-bit floats, and the card with the model's config and
-    their hash.
-    """
+    """Write the weights as 16-bit floats, and the card with config and hash."""
     weights = Path(folder, "pronouncer.safetensors")
+    # what is tied has one name among the parameters, and is stored once
     tensors = {
         name: p.detach().cpu().half() for name, p in model.named_parameters()
     }
-    weights.write_bytes(
-        save(tensors)
-    )  # what is tied has one name here, and is stored once
+    weights.write_bytes(save(tensors))
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     card = {**card, "config": asdict(model.config), "sha256": digest}
     text = json.dumps(card, indent=2) + "\n"
@@ -159,17 +153,14 @@ def save_pronouncer(model, folder, card):
 
 
 def load_pronouncer(folder=WEIGHTS):
-    """The book's trained `Pronouncer`, or the one in a folder that
-    `train_pronouncer` wrote.
+    """The book's trained `Pronouncer`, or one that `train_pronouncer` wrote.
 
-    Computes in 32-bit floats on the CPU. Raises FileNotFoundError when weights or
-    card are missing, ValueError when the card can't be read or the weights are not
-    those it describes.
+    folder: where weights and card are. Computes in 32-bit floats on the CPU. Raises
+    FileNotFoundError when weights or card are missing, ValueError when the card
+    can't be read or the weights are not those it describes.
     """
-    weights, card = (
-        Path(folder, "pronouncer.safetensors"),
-        Path(folder, "pronouncer.json"),
-    )
+    weights = Path(folder, "pronouncer.safetensors")
+    card = weights.with_suffix(".json")
     for file in (weights, card):
         if not file.is_file():
             raise FileNotFoundError(

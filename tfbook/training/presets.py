@@ -13,8 +13,9 @@ import torch
 
 @dataclass(frozen=True)
 class Preset:
-    """One training: the model's size, then the recipe. tokens: ids in a batch, pads
-    included.
+    """One training: the model's size, then the recipe.
+
+    tokens: ids in a batch, pads included. warmup: steps until the full learning rate.
     """
 
     d_model: int
@@ -37,22 +38,46 @@ class Preset:
 PRESETS = {
     "article-example": {
         "cpu": Preset(
-            32, 2, 1, 64, 0.0, tokens=640, steps=250, learning_rate=3e-3, warmup=0
+            d_model=32,
+            n_heads=2,
+            n_layers=1,
+            d_ff=64,
+            dropout=0.0,
+            tokens=640,
+            steps=250,
+            learning_rate=3e-3,
+            warmup=0,
         ),
         "gpu": Preset(
-            64, 2, 1, 128, 0.0, tokens=2560, steps=250, learning_rate=3e-3, warmup=0
+            d_model=64,
+            n_heads=2,
+            n_layers=1,
+            d_ff=128,
+            dropout=0.0,
+            tokens=2560,
+            steps=250,
+            learning_rate=3e-3,
+            warmup=0,
         ),
     },
     "copy": {
         "cpu": Preset(
-            64, 2, 1, 128, 0.0, tokens=800, steps=400, learning_rate=3e-3, warmup=30
+            d_model=64,
+            n_heads=2,
+            n_layers=1,
+            d_ff=128,
+            dropout=0.0,
+            tokens=800,
+            steps=400,
+            learning_rate=3e-3,
+            warmup=30,
         ),
         "gpu": Preset(
-            64,
-            2,
-            2,
-            128,
-            0.0,
+            d_model=64,
+            n_heads=2,
+            n_layers=2,
+            d_ff=128,
+            dropout=0.0,
             tokens=4000,
             steps=500,
             learning_rate=2e-3,
@@ -61,10 +86,26 @@ PRESETS = {
     },
     "pronunciation": {
         "cpu": Preset(
-            128, 4, 2, 512, 0.0, 700, steps=2000, learning_rate=2e-3, warmup=150
+            d_model=128,
+            n_heads=4,
+            n_layers=2,
+            d_ff=512,
+            dropout=0.0,
+            tokens=700,
+            steps=2000,
+            learning_rate=2e-3,
+            warmup=150,
         ),
         "gpu": Preset(
-            256, 4, 4, 1024, 0.1, 6000, steps=4000, learning_rate=1e-3, warmup=500
+            d_model=256,
+            n_heads=4,
+            n_layers=4,
+            d_ff=1024,
+            dropout=0.1,
+            tokens=6000,
+            steps=4000,
+            learning_rate=1e-3,
+            warmup=500,
         ),
     },
 }
