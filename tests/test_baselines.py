@@ -9,12 +9,16 @@ from tfbook.data.pronunciation import PHONES, load_pronunciation
 from tfbook.metrics import error_rates
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-EACH_ONCE = {letter: [(phone,)] for letter, phone in zip(ALPHABET, PHONES, strict=False)}
+EACH_ONCE = {
+    letter: [(phone,)] for letter, phone in zip(ALPHABET, PHONES, strict=False)
+}
 
 
 def test_each_letter_makes_its_most_frequent_sound():
     train = load_pronunciation()["train"]
-    aligned = [(w, v) for w, found in train.items() for v in found if len(w) == len(v)]
+    aligned = [
+        (w, v) for w, found in train.items() for v in found if len(w) == len(v)
+    ]
     baseline = MostFrequentSound(train)
     for letter in ALPHABET:
         sounds = [v[k] for w, v in aligned for k in range(len(w)) if w[k] == letter]
@@ -23,7 +27,11 @@ def test_each_letter_makes_its_most_frequent_sound():
 
 def test_a_word_is_said_letter_by_letter():
     said = MostFrequentSound(EACH_ONCE | {"ab": [("K", "T")], "bb": [("T", "T")]})
-    assert said.pronounce("bad") == ["T", *said.pronounce("a"), *said.pronounce("d")]
+    assert said.pronounce("bad") == [
+        "T",
+        *said.pronounce("a"),
+        *said.pronounce("d"),
+    ]
     assert said.pronounce("") == []
 
 
@@ -38,7 +46,9 @@ def test_it_learns_something_and_is_bad():
     words = load_pronunciation()
     baseline = MostFrequentSound(words["train"])
     validation = words["validation"]
-    per, wer = error_rates([baseline.pronounce(w) for w in validation], list(validation.values()))
+    per, wer = error_rates(
+        [baseline.pronounce(w) for w in validation], list(validation.values())
+    )
     assert 0.2 < per < 0.67 and 0.9 < wer < 1.0
 
 
@@ -46,7 +56,9 @@ def test_errors():
     without_z = {word: found for word, found in EACH_ONCE.items() if word != "z"}
     with pytest.raises(ValueError, match=r"words must show .*got none for \['z'\]"):
         MostFrequentSound(without_z)
-    with pytest.raises(ValueError, match="word must be made of the letters a to z, got 'naïve7'"):
+    with pytest.raises(
+        ValueError, match="word must be made of the letters a to z, got 'naïve7'"
+    ):
         MostFrequentSound(EACH_ONCE | {"naïve7": [("N",)]})
     for word in ("naïve7", "A", "it's"):
         with pytest.raises(ValueError, match=f"word must be .*got .{word}"):

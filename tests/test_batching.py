@@ -64,6 +64,10 @@ def test_bucket_is_decided_by_its_generator():
         for seed in (5, 5, 6)
     )
     assert first == again != other
+    company = [
+        {frozenset(batch) for batch in batches} for batches in (first, other)
+    ]
+    assert company[0] != company[1], "not only the order of the batches"
     generator = torch.Generator().manual_seed(5)
     assert bucket(pairs, 101, generator) != bucket(pairs, 101, generator), (
         "each pass is new"

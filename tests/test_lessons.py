@@ -26,13 +26,20 @@ MAXIMUM_BYTES = 300_000
 CLOSING, EXERCISES = "What you can do now", "Exercises"
 VERDICTS = ("not attempted", "correct")  # of a check of an exercise
 FORBIDDEN_CODE = re.compile(
-    r"^\s*[%!]|\bpip\b|download|urlopen|urlretrieve|sys\.path|\bwarnings\b|filterwarnings", re.M
+    r"^\s*[%!]|\bpip\b|download|urlopen|urlretrieve|sys\.path|\bwarnings\b|filterwarnings",
+    re.M,
 )
 FIGURE_TITLE = re.compile(r"set_title|suptitle|plt\.title\(|\.set\([^)]*\btitle=")
 FORBIDDEN_WORDS = re.compile(r"(?i)\b(simply|obviously|of course|trivially)\b")
-NUMBER = re.compile(r"(?i)\d|\b(zero|half|two|three|four|five|six|seven|eight|nine|ten|twelve)\b")
-FENCE = re.compile(r"(?ms)^(?P<fence>`{3,}|:{3,})(?P<info>.*?)\n(?P<body>.*?)^(?P=fence)[ ]*$")
-DIRECTIVE = re.compile(r"(?m)^(?:`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]*(?P<argument>.*)$")
+NUMBER = re.compile(
+    r"(?i)\d|\b(zero|half|two|three|four|five|six|seven|eight|nine|ten|twelve)\b"
+)
+FENCE = re.compile(
+    r"(?ms)^(?P<fence>`{3,}|:{3,})(?P<info>.*?)\n(?P<body>.*?)^(?P=fence)[ ]*$"
+)
+DIRECTIVE = re.compile(
+    r"(?m)^(?:`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]*(?P<argument>.*)$"
+)
 SKIPS = {"nbval-skip", "raises-exception", "skip-execution", "nbval-check-output"}
 
 
@@ -50,7 +57,9 @@ class Lesson:
 
     def after(self, cell):
         """The cells that follow this one."""
-        return self.cells[next(i for i, c in enumerate(self.cells) if c is cell) + 1 :]
+        return self.cells[
+            next(i for i, c in enumerate(self.cells) if c is cell) + 1 :
+        ]
 
     def sections(self):
         """The titles of the sections and their texts, in order."""
@@ -70,7 +79,10 @@ def items(text):
 
 def shows_image(cell):
     outputs = cell.get("outputs", [])
-    return sum(any(kind.startswith("image/") for kind in o.get("data", {})) for o in outputs)
+    return sum(
+        any(kind.startswith("image/") for kind in o.get("data", {}))
+        for o in outputs
+    )
 
 
 def ignored(cell):
@@ -100,7 +112,10 @@ def executed(lesson):
         for output in cell.outputs:
             if output.output_type == "error" or output.get("name") == "stderr":
                 yield f"an error or a warning in the output of {where(cell)}"
-        if SKIPS & set(cell.metadata.get("tags", [])) or "NBVAL_SKIP" in cell.source:
+        if (
+            SKIPS & set(cell.metadata.get("tags", []))
+            or "NBVAL_SKIP" in cell.source
+        ):
             yield f"nbval would not check {where(cell)}"
 
 
@@ -119,7 +134,9 @@ def normalised(lesson):
 
 def opening(lesson):
     """TB-20: label, one H1, a promise of one sentence, objectives, time, what to read before."""
-    first = lesson.cells[0].source if lesson.cells[0].cell_type == "markdown" else ""
+    first = (
+        lesson.cells[0].source if lesson.cells[0].cell_type == "markdown" else ""
+    )
     head = re.match(r"\([a-z0-9-]+\)=\n# (\S+) .+\n\n((?:.+\n)+)", first)
     if not head:
         yield "the first cell must start with (label)=, a line `# N.N Title`, and a promise"
@@ -127,11 +144,16 @@ def opening(lesson):
         if head[1] != lesson.number:
             yield f"the title's number must be {lesson.number}, got {head[1]}"
         promise = head[2].strip()
-        if not re.search(r"[.!?]$", promise) or len(re.findall(r"[.!?](?=\s|$)", promise)) > 1:
+        if (
+            not re.search(r"[.!?]$", promise)
+            or len(re.findall(r"[.!?](?=\s|$)", promise)) > 1
+        ):
             yield f"the promise must be one sentence, got {promise!r}"
     if len(re.findall(r"(?m)^# ", FENCE.sub("", lesson.markdown))) != 1:
         yield "there must be exactly one H1"
-    if "You will be able to" not in first or not items(first.partition("You will be able to")[2]):
+    if "You will be able to" not in first or not items(
+        first.partition("You will be able to")[2]
+    ):
         yield "the first cell must list what you will be able to do, after `You will be able to`"
     if not re.search(r"(?is)\btime\b.*?\d+ ?(s|seconds?|min|minutes?)\b", first):
         yield "the first cell must tell the time, in seconds or minutes"
@@ -161,7 +183,9 @@ def short_cells(lesson):
             yield f"{length} lines in {where(cell)}"
     if statistics.median(lengths) > 8:
         yield f"the median code cell must have at most 8 lines, got {statistics.median(lengths)}"
-    if lengths[0] > 5 or "hide-input" not in lesson.code[0].metadata.get("tags", []):
+    if lengths[0] > 5 or "hide-input" not in lesson.code[0].metadata.get(
+        "tags", []
+    ):
         yield f"the set-up must be tagged hide-input and have at most 5 lines, got {lengths[0]}"
 
 
@@ -213,7 +237,11 @@ def figures(lesson):
 
 def exercises(lesson):
     """TB-25: predict, implement, investigate; each with a label and a folded solution."""
-    found = [(n, a, o) for n, a, o in directives(lesson.markdown) if n.startswith("exercise")]
+    found = [
+        (n, a, o)
+        for n, a, o in directives(lesson.markdown)
+        if n.startswith("exercise")
+    ]
     found = [entry for entry in found if entry[0] != "exercise-end"]
     if len(found) < 3:
         yield f"there must be at least three exercises, got {len(found)}"
@@ -221,14 +249,18 @@ def exercises(lesson):
     for kind in ("predict", "implement", "investigate"):
         if kind not in titles.lower():
             yield f"no exercise says {kind} in its title, got {titles!r}"
-    solutions = {a: (n, o) for n, a, o in directives(lesson.markdown) if n in SOLUTIONS}
+    solutions = {
+        a: (n, o) for n, a, o in directives(lesson.markdown) if n in SOLUTIONS
+    }
     for _, title, options in found:
         name, its_options = solutions.get(options.get("label"), ("", {}))
         if not name:
             yield f"the exercise {title!r} must have a label and a solution that names it"
         elif "dropdown" not in its_options.get("class", ""):
             yield f"the solution of {title!r} must be folded, by :class: dropdown"
-        if "implement" in title.lower() and not executed_solution(lesson, options.get("label")):
+        if "implement" in title.lower() and not executed_solution(
+            lesson, options.get("label")
+        ):
             yield f"the solution of {title!r} must be executed: code after a solution-start"
 
 
@@ -241,7 +273,9 @@ def executed_solution(lesson, exercise):
     for cell in lesson.cells:
         if cell.cell_type == "code" and inside:
             return True
-        for name, argument, _ in directives(cell.source if cell.cell_type == "markdown" else ""):
+        for name, argument, _ in directives(
+            cell.source if cell.cell_type == "markdown" else ""
+        ):
             inside = name == "solution-start" and argument == exercise
     return False
 
@@ -250,9 +284,15 @@ def answers(lesson):
     """TB-25: the reader's cell starts as `answer = None`, and its check prints "not attempted";
     the same check finds the solution correct.
     """
-    asked = [a for n, a, _ in directives(lesson.markdown) if n.startswith("exercise")]
+    asked = [
+        a for n, a, _ in directives(lesson.markdown) if n.startswith("exercise")
+    ]
     implement = sum("implement" in title.lower() for title in asked)
-    cells = [cell for cell in lesson.code if re.search(r"(?m)^answer = None\b", cell.source)]
+    cells = [
+        cell
+        for cell in lesson.code
+        if re.search(r"(?m)^answer = None\b", cell.source)
+    ]
     if len(cells) < max(1, implement):
         yield f"a cell with `answer = None` for each exercise to implement, got {len(cells)}"
     for cell in cells:
@@ -260,7 +300,10 @@ def answers(lesson):
         if not any("not attempted" in machinery.text_of_outputs(c) for c in code):
             yield f'the check of {where(cell)} must print "not attempted"'
     for cell in lesson.code:
-        judged = re.search(r"(?m)^(\w+\.)*check_\w+\(", cell.source) and cell not in cells
+        judged = (
+            re.search(r"(?m)^(\w+\.)*check_\w+\(", cell.source)
+            and cell not in cells
+        )
         if judged and "correct" not in machinery.text_of_outputs(cell):
             yield f"the solution must be found correct, in {where(cell)}"
 
@@ -275,7 +318,9 @@ def prose(markdown):
     """Words, without code, quotations and links."""
 
     def kept(fence):
-        shown = re.match(r"\{(?!code|literalinclude|math|bibliography)", fence["info"].strip())
+        shown = re.match(
+            r"\{(?!code|literalinclude|math|bibliography)", fence["info"].strip()
+        )
         return prose(fence["body"] + "\n") if shown else ""
 
     text = FENCE.sub(kept, markdown)
@@ -292,7 +337,10 @@ def ignored_outputs(lesson):
     """TB-23: outputs that nbval does not compare are followed by an assertion of what must hold."""
     for cell in lesson.code:
         if ignored(cell):
-            code = [cell, *(c for c in lesson.after(cell) if c.cell_type == "code")][:2]
+            code = [
+                cell,
+                *(c for c in lesson.after(cell) if c.cell_type == "code"),
+            ][:2]
             if not any(re.search(r"(?m)^\s*assert\b", c.source) for c in code):
                 yield f"no assertion in or after {where(cell)}"
 
@@ -324,7 +372,9 @@ def shown_code(lesson):
                 ):
                     yield f"readers in Jupyter are not told to open {wanted} of {argument}"
                 for option in ("start-after", "start-at", "end-before", "end-at"):
-                    if file.is_file() and options.get(option, "") not in file.read_text("utf-8"):
+                    if file.is_file() and options.get(
+                        option, ""
+                    ) not in file.read_text("utf-8"):
                         yield f"no text {options[option]!r} in {argument}"
 
 
@@ -332,7 +382,10 @@ def defines(file, name):
     """Whether a Python file defines a function, class or method of this dotted name."""
     body = ast.parse(file.read_text(encoding="utf-8")).body
     for part in name.split("."):
-        body = next((node.body for node in body if getattr(node, "name", None) == part), None)
+        body = next(
+            (node.body for node in body if getattr(node, "name", None) == part),
+            None,
+        )
         if body is None:
             return False
     return True
@@ -390,7 +443,10 @@ def test_there_are_lessons_and_the_contents_list_them():
 def book_rules(found):
     """TB-24, the nbval tag's quota, and the quarter of an hour, over all lessons together."""
     cells = [cell for lesson in found for cell in lesson.code]
-    names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells]
+    names = [
+        cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        for cell in cells
+    ]
     names = [name for name in names if name]
     if len(names) != len(set(names)):
         yield f"figures must have names of their own, got {sorted(names)}"
@@ -398,16 +454,23 @@ def book_rules(found):
     skipped = sum(ignored(cell) for cell in shown)
     if skipped > len(shown) / 4:
         yield f"nbval must compare three quarters of {len(shown)} outputs, {skipped} are ignored"
-    seconds = [lesson.notebook.metadata.get("tfbook", {}).get("seconds", 0) for lesson in found]
+    seconds = [
+        lesson.notebook.metadata.get("tfbook", {}).get("seconds", 0)
+        for lesson in found
+    ]
     if sum(seconds) > 900:
         yield f"the book must run in 900 s, got {sum(seconds)}"
 
 
 def test_the_book_keeps_the_rules_for_all_lessons():
-    assert not list(book_rules([Lesson(machinery.read(path), path) for path in LESSONS]))
+    assert not list(
+        book_rules([Lesson(machinery.read(path), path) for path in LESSONS])
+    )
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "book").rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "book").rglob("*.md")), ids=lambda page: page.name
+)
 def test_the_voice_of_pages(page):
     """The voice: the words that no lesson uses, no page uses."""
     assert not FORBIDDEN_WORDS.findall(prose(page.read_text(encoding="utf-8")))
@@ -425,7 +488,10 @@ def stream(text, name="stdout"):
 
 def good():
     """A notebook that keeps every rule."""
-    figure = {"image": {"alt": ALT}, "figure": {"caption": "Loss over steps.", "name": "fig-loss"}}
+    figure = {
+        "image": {"alt": ALT},
+        "figure": {"caption": "Loss over steps.", "name": "fig-loss"},
+    }
     figure["figure"]["caption"] += " Lower is better."
     md, code = new_markdown_cell, new_code_cell
     cells = [
@@ -441,16 +507,24 @@ def good():
             "The line falls, as the figure shows. `causal_mask`:\n\n"
             "```{literalinclude} ../../tfbook/model/masks.py\n:pyobject: causal_mask\n```"
         ),
-        code("print(3)", outputs=[stream("3\n")], metadata={"tags": ["nbval-ignore-output"]}),
+        code(
+            "print(3)",
+            outputs=[stream("3\n")],
+            metadata={"tags": ["nbval-ignore-output"]},
+        ),
         md("More than two, whatever the machine."),
         code("assert 3 > 2"),
-        md(f"## {CLOSING}\n\n- You added 1 and 1: 2.\n- You drew a line\n  of 2 parts."),
+        md(
+            f"## {CLOSING}\n\n- You added 1 and 1: 2.\n- You drew a line\n  of 2 parts."
+        ),
         md(
             f"## {EXERCISES}\n\n```{{exercise}} Predict a sum\n:label: ex-predict\nWhat is it?\n```"
         ),
         md("```{solution} ex-predict\n:class: dropdown\nTwo.\n```"),
         md("````{exercise} Implement a sum\n:label: ex-implement\nWrite it.\n````"),
-        code("answer = None\ncheck_sum(answer)", outputs=[stream("not attempted\n")]),
+        code(
+            "answer = None\ncheck_sum(answer)", outputs=[stream("not attempted\n")]
+        ),
         md("```{solution-start} ex-implement\n:class: dropdown\n```"),
         code("check_sum(sum)\nprint('and')", outputs=[stream("correct\nand\n")]),
         md("It is the sum of the two numbers.\n\n```{solution-end}\n```"),
@@ -466,7 +540,9 @@ def change(number, old, new):
 
     def breach(notebook):
         assert old in notebook.cells[number].source
-        notebook.cells[number].source = notebook.cells[number].source.replace(old, new)
+        notebook.cells[number].source = notebook.cells[number].source.replace(
+            old, new
+        )
 
     return breach
 
@@ -490,12 +566,17 @@ def seconds(value):
 
 
 def figure(alt=ALT, **new):
-    return metadata(4, mystnb={"image": {"alt": alt}, "figure": {"caption": "x" * 30} | new})
+    return metadata(
+        4, mystnb={"image": {"alt": alt}, "figure": {"caption": "x" * 30} | new}
+    )
 
 
 BREACHES = [
     (executed, lambda notebook: notebook.cells[2].update(execution_count=7)),
-    (executed, outputs(2, new_output("error", ename="E", evalue="e", traceback=[]))),
+    (
+        executed,
+        outputs(2, new_output("error", ename="E", evalue="e", traceback=[])),
+    ),
     (executed, outputs(2, stream("careful", "stderr"))),
     (executed, metadata(2, tags=["nbval-skip"])),
     (executed, change(2, "print(1 + 1)", " ")),
@@ -563,7 +644,9 @@ def test_good_lesson_passes(rule):
 
 
 @pytest.mark.parametrize(
-    "rule, breach", BREACHES, ids=[f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(BREACHES)]
+    "rule, breach",
+    BREACHES,
+    ids=[f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(BREACHES)],
 )
 def test_breach_is_found(rule, breach):
     assert faults(rule, breach)
@@ -611,7 +694,9 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(machinery, "ROOT", tmp_path)
     path = tmp_path / "book" / "4-code" / "1-sums.ipynb"
     path.parent.mkdir(parents=True)
-    imports = "from tfbook import f, plot\nfrom tfbook.pretrained.pronouncer import load"
+    imports = (
+        "from tfbook import f, plot\nfrom tfbook.pretrained.pronouncer import load"
+    )
     save(path, imports, "results = 'experiments/results/long.json'", "print(2)")
     return path
 
@@ -638,7 +723,9 @@ def save(path, *sources):
         ("book/4-code/1-sums.ipynb", "4.1 Sums", "4.1 Additions", False),
     ],
 )
-def test_the_stamp_changes_with_what_the_lesson_reaches(house, file, old, new, changes):
+def test_the_stamp_changes_with_what_the_lesson_reaches(
+    house, file, old, new, changes
+):
     before = machinery.stamp(house)
     path = machinery.ROOT / file
     text = path.read_text(encoding="utf-8")
@@ -653,7 +740,9 @@ def test_a_command_in_a_string_reaches_the_command_line():
 
 
 def test_names_lead_to_the_module_that_defines_them():
-    found = machinery.imports(ast.parse("from tfbook import causal_mask, Transformer"))
+    found = machinery.imports(
+        ast.parse("from tfbook import causal_mask, Transformer")
+    )
     assert found == {"tfbook.model.masks", "tfbook.model.transformer"}
 
 
@@ -685,5 +774,10 @@ def test_a_run_that_fails_writes_nothing(house, capsys, source, message):
 
 def test_the_stored_time_changes_only_when_the_time_does():
     assert [machinery.rounded(s) for s in (0.1, 5.0, 5.1, 29.0)] == [5, 5, 10, 30]
-    assert [machinery.rounded(s, 10) for s in (6.7, 15.0, 6.6, 15.1)] == [10, 10, 10, 20]
+    assert [machinery.rounded(s, 10) for s in (6.7, 15.0, 6.6, 15.1)] == [
+        10,
+        10,
+        10,
+        20,
+    ]
     assert machinery.rounded(2.0, 10) == 5

@@ -42,17 +42,27 @@ def test_phone_error_rate_is_jiwers_over_the_variants_chosen():
     """Each word's variant with the fewest edits; at equal edits the longest. 20 sets of words."""
     for seed in range(20):
         rng = random.Random(seed)
-        references = [[phones(rng, 1) for _ in range(rng.randint(1, 3))] for _ in range(29)]
+        references = [
+            [phones(rng, 1) for _ in range(rng.randint(1, 3))] for _ in range(29)
+        ]
         predictions = [phones(rng, 1) for _ in references]
         chosen = []
         for prediction, variants in zip(predictions, references, strict=True):
-            fewest = min(recursive_distance(prediction, variant) for variant in variants)
-            tied = [v for v in variants if recursive_distance(prediction, v) == fewest]
+            fewest = min(
+                recursive_distance(prediction, variant) for variant in variants
+            )
+            tied = [
+                v for v in variants if recursive_distance(prediction, v) == fewest
+            ]
             chosen.append(max(tied, key=len))
         per, wer = error_rates(predictions, references)
-        said, meant = ([" ".join(x) for x in side] for side in (predictions, chosen))
+        said, meant = (
+            [" ".join(x) for x in side] for side in (predictions, chosen)
+        )
         assert per == pytest.approx(jiwer.wer(meant, said), abs=1e-12)
-        wrong = sum(tuple(p) not in v for p, v in zip(predictions, references, strict=True))
+        wrong = sum(
+            tuple(p) not in v for p, v in zip(predictions, references, strict=True)
+        )
         assert wer == pytest.approx(wrong / 29, abs=1e-12)
 
 

@@ -40,14 +40,22 @@ def half_agrees_with_float(subject):
     for dtype in (torch.float32, torch.float16, torch.float64):
         subject.model.to(dtype)
         outputs[dtype] = subject.run(subject.x, keep).float()
-    difference = (outputs[torch.float16] - outputs[torch.float32]).abs().max().item()
+    difference = (
+        (outputs[torch.float16] - outputs[torch.float32]).abs().max().item()
+    )
     assert difference < 0.05, f"float16 is {difference:.1e} from float32"
 
 
 def norm_is_layer_norm(add_norm, x):
     """Add & Norm normalises as PyTorch's function does."""
-    normed = add_norm(x, torch.clone) - x if add_norm.pre else add_norm(x, torch.zeros_like)
-    hold.assert_same(normed, F.layer_norm(x, x.shape[-1:]), "the norm is not F.layer_norm")
+    normed = (
+        add_norm(x, torch.clone) - x
+        if add_norm.pre
+        else add_norm(x, torch.zeros_like)
+    )
+    hold.assert_same(
+        normed, F.layer_norm(x, x.shape[-1:]), "the norm is not F.layer_norm"
+    )
 
 
 def loaded_equals_torch(reference, source, target):
@@ -59,19 +67,25 @@ def loaded_equals_torch(reference, source, target):
 
 def odd_width_runs(subject):
     """An odd d_model is as good as any other."""
-    assert subject.run(subject.x).isfinite().all(), "an odd width gives no finite output"
+    assert subject.run(subject.x).isfinite().all(), (
+        "an odd width gives no finite output"
+    )
 
 
 # For each bug its check, and whom it is shown to: functions that build the check's arguments
 
 
 def shown(*kinds, **design):
-    return [lambda kind=kind: (KINDS[kind](torch.float64, **design),) for kind in kinds]
+    return [
+        lambda kind=kind: (KINDS[kind](torch.float64, **design),) for kind in kinds
+    ]
 
 
 def add_norms():
     x = vectors(T, torch.float64) / 100
-    return [lambda norm=norm: (build(AddNorm, norm=norm), x) for norm in ("pre", "post")]
+    return [
+        lambda norm=norm: (build(AddNorm, norm=norm), x) for norm in ("pre", "post")
+    ]
 
 
 def torch_transformer():
@@ -82,16 +96,26 @@ def torch_transformer():
 
 
 def at_the_start():
-    return build(Transformer), symbols(S, SOURCE_VOCAB), symbols(T, V), symbols(T, V, seed=6)
+    return (
+        build(Transformer),
+        symbols(S, SOURCE_VOCAB),
+        symbols(T, V),
+        symbols(T, V, seed=6),
+    )
 
 
 def embedding():
-    return build(lambda c: InputEmbedding(c.source_vocab, c), dropout=0.5), symbols(S, SOURCE_VOCAB)
+    return build(lambda c: InputEmbedding(c.source_vocab, c), dropout=0.5), symbols(
+        S, SOURCE_VOCAB
+    )
 
 
 CHECKS = {
     "mask_inverted": (hold.padding_changes_nothing, shown(*KINDS)),
-    "padding_mask_on_rows": (hold.padding_changes_nothing, shown("encoder", "source")),
+    "padding_mask_on_rows": (
+        hold.padding_changes_nothing,
+        shown("encoder", "source"),
+    ),
     "fully_masked_row_is_nan": (
         hold.fully_masked_rows_are_zero,
         shown("self_attention", "causal_attention", "encoder", "decoder_only"),
@@ -107,9 +131,18 @@ CHECKS = {
     ),
     "causal_mask_missing": (hold.no_leak_from_the_future, shown("target")),
     "causal_mask_top_left": (hold.cached_equals_full, shown("target")),
-    "mask_lost_after_first_layer": (hold.padding_changes_nothing, shown("encoder", "source")),
-    "norm_over_time": (hold.no_leak_from_the_future, shown("decoder_only", "decoder", "target")),
-    "batch_and_time_swapped": (hold.rows_are_independent, shown("self_attention", "encoder")),
+    "mask_lost_after_first_layer": (
+        hold.padding_changes_nothing,
+        shown("encoder", "source"),
+    ),
+    "norm_over_time": (
+        hold.no_leak_from_the_future,
+        shown("decoder_only", "decoder", "target"),
+    ),
+    "batch_and_time_swapped": (
+        hold.rows_are_independent,
+        shown("self_attention", "encoder"),
+    ),
     "softmax_over_queries": (hold.weights_are_shares, shown(*KINDS)),
     "final_norm_forgotten": (loaded_equals_torch, [torch_transformer]),
     "norm_with_unbiased_deviation": (norm_is_layer_norm, add_norms()),
@@ -120,9 +153,18 @@ CHECKS = {
         [lambda: (build(Encoder),), lambda: (build(Transformer),)],
     ),
     "embedding_dropout_missing": (hold.embeddings_are_dropped, [embedding]),
-    "dropout_live_in_eval": (hold.dropout_is_off_in_eval, shown(*KINDS, dropout=0.5)),
-    "tied_embeddings_start_too_large": (hold.first_loss_is_near_uniform, [at_the_start]),
-    "positions_added_to_rows": (hold.rows_are_independent, shown("source", "target")),
+    "dropout_live_in_eval": (
+        hold.dropout_is_off_in_eval,
+        shown(*KINDS, dropout=0.5),
+    ),
+    "tied_embeddings_start_too_large": (
+        hold.first_loss_is_near_uniform,
+        [at_the_start],
+    ),
+    "positions_added_to_rows": (
+        hold.rows_are_independent,
+        shown("source", "target"),
+    ),
     "positions_not_used": (hold.order_is_seen, shown("source")),
     "odd_width_crashes": (odd_width_runs, shown("source", "target", d_model=35)),
     "cached_position_restarts": (
@@ -138,7 +180,9 @@ CRASHES = {
     "odd_width_crashes": (RuntimeError, "expanded size"),
 }
 every_pitfall = pytest.mark.parametrize("name", PITFALLS)
-pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # of nn.Transformer
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:enable_nested_tensor"
+)  # of nn.Transformer
 
 
 @contextmanager
@@ -196,7 +240,9 @@ def test_a_bug_of_attention_sits_on_both_paths(name, check, path):
 
 def surroundings():
     """Every attribute of every module of tfbook, and of every class that they and a model use."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("tfbook")]
+    modules = [
+        module for name, module in sys.modules.items() if name.startswith("tfbook")
+    ]
     classes = {c for m in modules for c in vars(m).values() if inspect.isclass(c)}
     classes |= {type(part) for part in build(Transformer).modules()}
     return {
@@ -226,7 +272,10 @@ def test_bugs_can_be_combined():
 
 
 def test_a_second_bug_in_the_same_function_is_refused():
-    with PITFALLS["causal_mask_missing"](), pytest.raises(RuntimeError, match="causal_mask"):
+    with (
+        PITFALLS["causal_mask_missing"](),
+        pytest.raises(RuntimeError, match="causal_mask"),
+    ):
         PITFALLS["causal_mask_top_left"]().__enter__()
 
 
@@ -234,8 +283,13 @@ def test_a_second_bug_in_the_same_function_is_refused():
 def test_its_docstring_has_all_parts(name):
     text = inspect.getdoc(PITFALLS[name])
     assert text.splitlines()[0].endswith("."), "the first line must be a sentence"
-    places = [text.find(f"\n{part}: ") for part in ("Looks innocent", "Symptom", "Caught by")]
-    assert 0 < places[0] < places[1] < places[2], "a part is missing, or out of order"
+    places = [
+        text.find(f"\n{part}: ")
+        for part in ("Looks innocent", "Symptom", "Caught by")
+    ]
+    assert 0 < places[0] < places[1] < places[2], (
+        "a part is missing, or out of order"
+    )
     assert f"`{CHECKS[name][0].__name__}`" in text[places[2] :]
 
 

@@ -12,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parents[1]
-REPOSITORY, SITE = "https://github.com/someone/some-book", "https://someone.example/some-book/"
+REPOSITORY, SITE = (
+    "https://github.com/someone/some-book",
+    "https://someone.example/some-book/",
+)
 LOADING = {"script", "img", "iframe", "source", "video", "audio", "embed"}
 LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "icon"}
 
@@ -20,7 +23,16 @@ LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "icon"}
 def build(source, output):
     """Build the site as `make book` does, and return its folder."""
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [program, "build", source, "--path-output", output, "-n", "-W", "--keep-going"]
+    command = [
+        program,
+        "build",
+        source,
+        "--path-output",
+        output,
+        "-n",
+        "-W",
+        "--keep-going",
+    ]
     run = subprocess.run(command, capture_output=True, text=True)
     log = run.stdout + run.stderr
     assert run.returncode == 0 and "WARNING" not in log, log[-4000:]
@@ -52,7 +64,9 @@ class Page(HTMLParser):
             self.texts[self._open][-1] += data
 
     def all(self, tag, **wanted):
-        return [a for t, a in self.elements if t == tag and wanted.items() <= a.items()]
+        return [
+            a for t, a in self.elements if t == tag and wanted.items() <= a.items()
+        ]
 
     @property
     def ids(self):
@@ -69,7 +83,9 @@ class Page(HTMLParser):
 
 
 def pages_of(site):
-    paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    paths = [
+        path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts
+    ]
     return {path: Page(path, site) for path in paths}
 
 
@@ -85,7 +101,11 @@ def pages(site):
 
 @pytest.fixture(scope="session")
 def lessons(pages):
-    return [page for page in pages.values() if re.match(r"book/\d-[a-z-]+/\d+-", page.name)]
+    return [
+        page
+        for page in pages.values()
+        if re.match(r"book/\d-[a-z-]+/\d+-", page.name)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +119,9 @@ def published(tmp_path_factory):
     shutil.copy(ROOT / "_toc.yml", source)
     text = (ROOT / "_config.yml").read_text(encoding="utf-8")
     for name, address in {"repository_url": REPOSITORY, "site_url": SITE}.items():
-        assert text.count(f'{name}: ""') == 1, f"_config.yml must hold one empty {name}"
+        assert text.count(f'{name}: ""') == 1, (
+            f"_config.yml must hold one empty {name}"
+        )
         text = text.replace(f'{name}: ""', f'{name}: "{address}"')
     (source / "_config.yml").write_text(text, encoding="utf-8")
     return build(source, tmp_path_factory.mktemp("published"))
@@ -107,24 +129,39 @@ def published(tmp_path_factory):
 
 def test_the_lessons_are_on_the_site(pages, lessons):
     notebooks = {
-        path.relative_to(ROOT).with_suffix(".html") for path in ROOT.glob("book/*/*.ipynb")
+        path.relative_to(ROOT).with_suffix(".html")
+        for path in ROOT.glob("book/*/*.ipynb")
     }
     assert {Path(page.name) for page in lessons} == notebooks != set()
-    texts = {path.relative_to(ROOT).with_suffix(".html") for path in ROOT.glob("book/**/*.md")}
+    texts = {
+        path.relative_to(ROOT).with_suffix(".html")
+        for path in ROOT.glob("book/**/*.md")
+    }
     assert texts <= {Path(page.name) for page in pages.values()}
 
 
 def test_every_link_leads_somewhere(site, pages):
     broken = []
     for path, page in pages.items():
-        for href in [a["href"] for tag in ("a", "link") for a in page.all(tag) if a.get("href")]:
+        for href in [
+            a["href"]
+            for tag in ("a", "link")
+            for a in page.all(tag)
+            if a.get("href")
+        ]:
             address = urlsplit(href)
             if address.scheme in {"http", "https", "mailto"}:
                 continue
-            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            target = (
+                (path.parent / unquote(address.path)).resolve()
+                if address.path
+                else path
+            )
             anchor = unquote(address.fragment)
             missing = not target.is_file() or site not in target.parents
-            if missing or (anchor and target in pages and anchor not in pages[target].ids):
+            if missing or (
+                anchor and target in pages and anchor not in pages[target].ids
+            ):
                 broken.append((page.name, href))
     assert not broken
 
@@ -139,27 +176,48 @@ def on_disk(page, address):
 def test_nothing_is_loaded_from_elsewhere(site, pages):
     wrong = []
     for path, page in pages.items():
-        wrong += [(page.name, address) for address in page.loads if not on_disk(path, address)]
-        wrong += [(page.name, script[:80]) for script in page.texts["script"] if "://" in script]
+        wrong += [
+            (page.name, address)
+            for address in page.loads
+            if not on_disk(path, address)
+        ]
+        wrong += [
+            (page.name, script[:80])
+            for script in page.texts["script"]
+            if "://" in script
+        ]
     for sheet in site.rglob("*.css"):
         css = re.sub(r"(?s)/\*.*?\*/", "", sheet.read_text(encoding="utf-8"))
-        addresses = re.findall(r"""(?:url\(\s*|@import\s+)(["']?)(.+?)\1\s*[);]""", css)
-        wrong += [(sheet.name, address) for _, address in addresses if not on_disk(sheet, address)]
+        addresses = re.findall(
+            r"""(?:url\(\s*|@import\s+)(["']?)(.+?)\1\s*[);]""", css
+        )
+        wrong += [
+            (sheet.name, address)
+            for _, address in addresses
+            if not on_disk(sheet, address)
+        ]
     assert not wrong
 
 
 def test_equations_come_with_their_script_and_fonts(site, lessons):
     for page in lessons:
         if 'class="math' in page.html:
-            assert any("mathjax/tex-chtml.js" in address for address in page.loads), page.name
-    assert len(list(site.glob("_static/mathjax/output/chtml/fonts/woff-v2/*.woff"))) > 20
+            assert any(
+                "mathjax/tex-chtml.js" in address for address in page.loads
+            ), page.name
+    assert (
+        len(list(site.glob("_static/mathjax/output/chtml/fonts/woff-v2/*.woff")))
+        > 20
+    )
 
 
 def test_every_image_has_words_for_those_who_do_not_see_it(pages):
     for page in pages.values():
         for image in page.all("img"):
             alt = image.get("alt") or ""
-            assert " " in alt.strip() and not re.search(r"\.(svg|png|jpe?g)\b", alt), (
+            assert " " in alt.strip() and not re.search(
+                r"\.(svg|png|jpe?g)\b", alt
+            ), (
                 page.name,
                 image,
             )
@@ -170,9 +228,15 @@ def test_every_page_has_one_title_a_language_and_one_search_bar(pages):
         assert page.all("html")[0].get("lang") == "en", page.name
         assert len(page.texts["h1"]) == 1 and page.texts["h1"][0].strip(), page.name
         if page.name != "index.html":  # only leads to book/index.html
-            bars = [a for a in page.all("button") if "search-button-field" in a.get("class", "")]
+            bars = [
+                a
+                for a in page.all("button")
+                if "search-button-field" in a.get("class", "")
+            ]
             assert len(bars) == 1, page.name
-            assert [a for a in page.all("a") if a.get("href") == "#main-content"], page.name
+            assert [a for a in page.all("a") if a.get("href") == "#main-content"], (
+                page.name
+            )
 
 
 def test_no_id_occurs_twice_on_a_page(pages):
@@ -185,19 +249,30 @@ def test_figures_and_equations_carry_the_number_of_their_lesson(lessons):
     for page in lessons:
         lesson = re.match(r"(\d+\.\d+) \S", page.texts["h1"][0])
         assert lesson, f"{page.name}: the title must begin with the lesson's number"
-        numbers = re.findall(r'class="(?:caption-number">\w+ |eqno">\()([\d.]+)', page.html)
-        assert all(number.startswith(lesson[1] + ".") for number in numbers), (page.name, numbers)
+        numbers = re.findall(
+            r'class="(?:caption-number">\w+ |eqno">\()([\d.]+)', page.html
+        )
+        assert all(number.startswith(lesson[1] + ".") for number in numbers), (
+            page.name,
+            numbers,
+        )
 
 
 def test_solutions_fold_without_a_script(lessons):
     for page in lessons:
-        solutions = [tag for tag, a in page.elements if "solution" in a.get("class", "").split()]
+        solutions = [
+            tag
+            for tag, a in page.elements
+            if "solution" in a.get("class", "").split()
+        ]
         assert set(solutions) <= {"details"}, page.name
 
 
 def test_the_pages_are_light(site, pages):
     for page in pages.values():
-        assert not re.search(r"fontawesome\.js|thebe", page.html, re.IGNORECASE), page.name
+        assert not re.search(r"fontawesome\.js|thebe", page.html, re.IGNORECASE), (
+            page.name
+        )
         assert "searchindex.js" not in page.html or page.name == "search.html"
     assert not [*site.rglob("*.map"), *site.rglob("fontawesome.js")]
 
@@ -211,7 +286,9 @@ def test_without_addresses_nothing_that_needs_one_appears(site, pages):
     assert not (site / "sitemap.xml").exists()
     for page in pages.values():
         assert not page.all("link", rel="canonical"), page.name
-        found = re.search(r'property="og:|name="twitter:|colab\.|/edit/|github\.com', page.html)
+        found = re.search(
+            r'property="og:|name="twitter:|colab\.|/edit/|github\.com', page.html
+        )
         assert not found, (page.name, found)
 
 
@@ -228,8 +305,17 @@ def test_with_addresses_all_that_needs_one_appears(published):
         assert [a["href"] for a in page.all("link", rel="canonical")] == [address]
         assert f"<loc>{address}</loc>" in sitemap
         assert page.all("meta", property="og:url", content=address)
-        assert page.all("meta", property="og:site_name", content="The Executable Transformer")
-        assert page.all("meta", property="og:title") and page.all("meta", property="og:image")
-        assert f"{REPOSITORY}/edit/main/{source}.{'ipynb' if notebook else 'md'}" in links
-        colab = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github")
+        assert page.all(
+            "meta", property="og:site_name", content="The Executable Transformer"
+        )
+        assert page.all("meta", property="og:title") and page.all(
+            "meta", property="og:image"
+        )
+        assert (
+            f"{REPOSITORY}/edit/main/{source}.{'ipynb' if notebook else 'md'}"
+            in links
+        )
+        colab = REPOSITORY.replace(
+            "https://github.com", "https://colab.research.google.com/github"
+        )
         assert (f"{colab}/blob/main/{source}.ipynb" in links) == notebook

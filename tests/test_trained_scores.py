@@ -37,7 +37,9 @@ def unlearned():
     """The presets, with a learning rate of 0 and hardly a step."""
     return {
         lesson: {
-            scale: dataclasses.replace(preset, learning_rate=0.0, steps=min(STEPS, preset.steps))
+            scale: dataclasses.replace(
+                preset, learning_rate=0.0, steps=min(STEPS, preset.steps)
+            )
             for scale, preset in scales.items()
         }
         for lesson, scales in presets.PRESETS.items()
@@ -58,7 +60,9 @@ def run(notebook):
             exec(compile(cell.source, f"<cell {number}>", "exec"), namespace)
         except AssertionError:
             if not promises(cell):
-                return [f"{place}: failed without learning; is its tag trained-score missing?"]
+                return [
+                    f"{place}: failed without learning; is its tag trained-score missing?"
+                ]
         except Exception as error:
             return [f"{place}: raised {type(error).__name__}: {error}"]
         else:
@@ -81,10 +85,14 @@ LESSONS = [path for path in machinery.lessons() if trains(machinery.read(path))]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=machinery.label)
-def test_promises_fail_when_nothing_is_learned(path, nothing_is_learned, monkeypatch):
+def test_promises_fail_when_nothing_is_learned(
+    path, nothing_is_learned, monkeypatch
+):
     """TB-12: each cell tagged trained-score fails at a learning rate of 0, and no other does."""
     notebook = machinery.read(path)
-    assert any(promises(cell) for cell in notebook.cells), "no cell is tagged trained-score"
+    assert any(promises(cell) for cell in notebook.cells), (
+        "no cell is tagged trained-score"
+    )
     monkeypatch.chdir(path.parent)
     assert run(notebook) == []
 
@@ -101,7 +109,10 @@ for _ in range(recipe.steps):
 
 
 def lesson(promise, *more, tags=("trained-score",)):
-    cells = [new_code_cell(TRAINING), new_code_cell(promise, metadata={"tags": list(tags)})]
+    cells = [
+        new_code_cell(TRAINING),
+        new_code_cell(promise, metadata={"tags": list(tags)}),
+    ]
     return new_notebook(cells=[*cells, *map(new_code_cell, more)])
 
 
@@ -118,7 +129,10 @@ def test_an_honest_promise_passes(nothing_is_learned):
         (lesson("assert weight < 1e9"), "nothing was learned"),
         (lesson("weight > 0"), "nothing was learned"),
         (lesson("assert weight > 0", tags=()), "tag trained-score missing"),
-        (lesson("assert weight > 0", "assert weight > 0"), "tag trained-score missing"),
+        (
+            lesson("assert weight > 0", "assert weight > 0"),
+            "tag trained-score missing",
+        ),
         (lesson("assert wait > 0"), "NameError"),
     ],
 )

@@ -18,9 +18,8 @@ def checked(check):
             return
         try:
             hint = check(answer)
-        except (
-            Exception
-        ) as error:  # the answer is the reader's code: whatever it raises is a hint
+        # the answer is the reader's code: whatever it raises is a hint
+        except Exception as error:
             hint = f"your answer raised {type(error).__name__}: {error}"
         print("correct" if hint is None else f"not yet: {hint}")
 

@@ -39,7 +39,7 @@ def train(model, pairs, recipe, seed=0, report=None):
     Each step takes one batch: the decoder reads the target up to each symbol and is
     scored on the next. AdamW (Loshchilov & Hutter 2019) with clipped gradients.
     recipe: a `Preset`. seed: decides the order of the pairs and the dropout.
-    report: called with one line of text ten times, or at every step of fewer.
+    report: called with one line of text ten times, the mean loss since the last.
     Returns the loss of every step.
     """
     torch.manual_seed(seed)
@@ -56,7 +56,7 @@ def train(model, pairs, recipe, seed=0, report=None):
         optimizer, lambda step: warmup_cosine(step, recipe.warmup, recipe.steps)
     )
     model.train()
-    losses, batches = [], []
+    losses, batches, told = [], [], 0
     for step in range(1, recipe.steps + 1):
         batches = batches or bucket(pairs, recipe.tokens, order)
         source, target = pad_pairs([pairs[i] for i in batches.pop()])
@@ -71,6 +71,8 @@ def train(model, pairs, recipe, seed=0, report=None):
         schedule.step()
         losses.append(loss.item())
         if report and step * 10 // recipe.steps > (step - 1) * 10 // recipe.steps:
-            report(f"step {step:>5} of {recipe.steps}: loss {losses[-1]:.2f}")
+            recent, told = losses[told:], step
+            mean = sum(recent) / len(recent)
+            report(f"step {step:>5} of {recipe.steps}: loss {mean:.2f}")
     model.eval()
     return losses
