@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from tfbook.training.presets import scale
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
 
@@ -42,6 +44,7 @@ def write(name, numbers, seeds):
     result = {
         "command": f"python experiments/{Path(sys.argv[0]).name}",
         "seeds": list(seeds),
+        "scale": scale(),
         "numbers": numbers,
         "date": datetime.date.today().isoformat(),
         "source": {"after_commit": commit.stdout.strip(), "sha256": source_hash()},

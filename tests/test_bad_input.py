@@ -769,3 +769,12 @@ def test_checks_cost_less_than_2_percent_of_a_training_step(monkeypatch):
     assert 0 < sorted(shares)[3] < 0.02, (
         f"checks take {sorted(shares)[3]:.1%} of a training step"
     )
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (5, 7), (3, 1, 1, 7)])
+def test_a_mask_may_have_fewer_axes_on_both_paths(shape):
+    attention = MultiHeadAttention(10, 5)
+    query, key = torch.randn(3, 5, 10), torch.randn(3, 7, 10)
+    mask = torch.rand(shape) > -1
+    shown = attention(query, key, key, mask, need_weights=True)[0]
+    assert torch.allclose(attention(query, key, key, mask)[0], shown, atol=1e-6)

@@ -67,7 +67,7 @@ def test_variants_are_the_dictionarys_without_repetition(lines, stress):
         kept = phones if stress else tuple(phone.strip("012") for phone in phones)
         wanted.setdefault(word, {})[kept] = None
     found = load_pronunciation(stress=stress)
-    assert {word: list(v) for word, v in wanted.items()} == {
+    assert {word: tuple(v) for word, v in wanted.items()} == {
         word: variants
         for words in found.values()
         for word, variants in words.items()

@@ -481,3 +481,27 @@ def test_a_beam_search_is_the_naive_one(seed, beam):
         ]
         for (_, score), (_, exact, _) in zip(hypotheses, wanted, strict=True):
             assert score == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_one_beam_is_greedy_among_equals(dtype):
+    """Half precision makes ties: of equal symbols, both take the first."""
+    for seed in range(7):
+        torch.manual_seed(seed)
+        config = TransformerConfig(
+            11, 499, d_model=10, n_heads=1, n_layers=1, d_ff=17
+        )
+        model = Transformer(config).to(dtype)
+        source = torch.randint(1, 11, (5, 7))
+        greedy = greedy_decode(model, source, 1, 2, 13)
+        assert torch.equal(beam_search(model, source, 1, 2, 13, beam=1), greedy)
+
+
+def test_every_module_keeps_its_own_mode():
+    config = TransformerConfig(11, 13, d_model=10, n_heads=1, n_layers=1, d_ff=17)
+    model = Transformer(config).train()
+    model.encoder.eval()
+    before = [module.training for module in model.modules()]
+    greedy_decode(model, torch.randint(1, 11, (2, 3)), 1, 2, 5)
+    assert [module.training for module in model.modules()] == before
+    assert len(set(before)) == 2

@@ -754,5 +754,6 @@ def test_broken_contracts_are_found():
 
 
 def test_raising_is_passed_on():
-    text = "def a():\n    raise ValueError\nclass B:\n    def c(self):\n        a()\ndef d():\n    e()"
+    text = "def a():\n    raise ValueError\n"
+    text += "class B:\n    def c(self):\n        a()\ndef d():\n    e()"
     assert raisers([Source("tfbook.x", textwrap.dedent(text))]) == {"a", "B", "c"}

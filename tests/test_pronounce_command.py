@@ -166,3 +166,16 @@ def test_reader_that_has_seen_enough():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 141
+
+
+def test_a_line_is_answered_before_the_next_is_written():
+    """A program that feeds words one at a time gets its answers one at a time."""
+    command = [sys.executable, "-m", "tfbook", "pronounce"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as program:
+        for word in (b"cat", b"dog", b"phone"):
+            program.stdin.write(word + b"\n")
+            program.stdin.flush()
+            assert program.stdout.readline().startswith(word + b"\t")
+        program.stdin.close()
+        assert program.wait() == 0

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tfbook import Transformer, TransformerConfig
 from tfbook.data.batching import bucket, pad_pairs
 from tfbook.training.loop import sequence_loss, train, warmup_cosine
-from tfbook.training.presets import Preset
+from tfbook.training.presets import Preset, preset
 
 TINY = Preset(
     12,
@@ -183,3 +183,13 @@ def test_progress_is_reported_ten_times():
             mean = sum(recent) / len(recent)
             assert line == f"step {step:>5} of {steps}: loss {mean:.2f}"
         assert told[-1] == steps
+
+
+def test_a_pad_that_is_not_the_batches_is_refused():
+    config = TransformerConfig(13, 13, d_model=10, n_heads=1, n_layers=1, pad=5)
+    with pytest.raises(ValueError, match=r"config.pad must be 0.*got 5"):
+        train(Transformer(config), [([3], [3])], preset("copy"))
+
+
+def test_the_rate_stays_down_after_the_end():
+    assert warmup_cosine(150, 10, 100) == warmup_cosine(100, 10, 100) < 1e-9

@@ -12,10 +12,8 @@ from tfbook.pretrained.pronouncer import (
 )
 
 
-def main(arguments=None):
-    """Run one command; returns the exit status: 0, or 2 after one line about what
-    was wrong, or 141 when nobody reads the output any more, as after `| head -1`.
-    """
+def command_line():
+    """The commands and their options."""
     parser = argparse.ArgumentParser(prog="python -m tfbook", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     say = commands.add_parser(
@@ -39,18 +37,24 @@ def main(arguments=None):
     teach.add_argument("--seed", type=int, default=0)
     score = commands.add_parser("evaluate", help="error rates on validation words")
     score.add_argument("task", choices=["pronunciation"])
-    options = parser.parse_args(arguments)
+    score.add_argument("--folder", metavar="DIR", help="weights that train wrote")
+    return parser
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status.
+
+    0; or 2 after one line about what was wrong; or 141 when nobody reads the output any
+    more, as after `| head -1`.
+    """
+    options = command_line().parse_args(arguments)
+    commands = {"pronounce": pronounce, "train": train, "evaluate": evaluate}
     try:
-        run = {"pronounce": pronounce, "train": train, "evaluate": evaluate}[
-            options.command
-        ]
-        status = run(options)
+        status = commands[options.command](options)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # for Python's last flush
+    except BrokenPipeError:  # Python flushes once more at its end: into nothing
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError) as error:
         print(f"tfbook: {error}", file=sys.stderr)
@@ -81,18 +85,21 @@ def pronounce(options):
     return status
 
 
-def chunks(stream, first=1, size=256):
-    """Words from the lines of a stream of bytes: a short list first, for a quick
-    answer.
-    """
-    words = []
-    for line in stream:
-        word = line.decode("utf-8", errors="replace").strip()
-        words.extend([word] if word else [])
-        if len(words) >= first:
-            yield words
-            words, first = [], size
-    yield words
+def chunks(stream, size=256):
+    """Lists of words from a stream of bytes, one word a line, as soon as they arrive."""
+    tail = b""
+    while block := stream.read1(1 << 16):
+        *lines, tail = (tail + block).split(b"\n")
+        yield from split_words(lines, size)
+    yield from split_words([tail], size)
+
+
+def split_words(lines, size):
+    """Lists of at most `size` words from lines of bytes; empty lines are left out."""
+    words = [line.decode("utf-8", errors="replace").strip() for line in lines]
+    words = [word for word in words if word]
+    for first in range(0, len(words), size):
+        yield words[first : first + size]
 
 
 def train(options):
@@ -105,8 +112,11 @@ def train(options):
 
 
 def evaluate(options):
-    """Print the shipped pronouncer's error rates on the validation words."""
-    per, wer = load_pronouncer().score(load_pronunciation()["validation"])
+    """Print a pronouncer's error rates on the validation words: ours, or a folder's."""
+    pronouncer = (
+        load_pronouncer(options.folder) if options.folder else load_pronouncer()
+    )
+    per, wer = pronouncer.score(load_pronunciation()["validation"])
     print(f"validation: PER {per:.2%}, WER {wer:.2%}")
     return 0
 

@@ -1,11 +1,11 @@
 """How good is it? Scores of free-running output against a reference."""
 
-import torch
 import torch.nn.functional as F
 
-from tfbook.data.batching import pad_pairs
+from tfbook.data.batching import check_pad, pad_pairs
 from tfbook.data.vocabulary import PAD, START, STOP
 from tfbook.decoding import greedy_decode
+from tfbook.decoding.prepare import decoding
 
 
 def edit_distance(a, b):
@@ -54,14 +54,14 @@ def error_rates(predictions, references):
     return edits / lengths, wrong / len(predictions)
 
 
+@decoding
 def next_symbol_share(model, pairs):
     """The share of symbols, stop included, that a model gets right when it is
     always told the true ones before (teacher forcing). pairs: (source ids, target
     ids). A number from 0 to 1.
     """
     source, target = _on_device_of(model, pairs)  # (B, S), (B, T + 1)
-    with torch.no_grad():
-        logits = model(source, target[:, :-1])  # (B, T, V)
+    logits = model(source, target[:, :-1])  # (B, T, V)
     wanted = target[:, 1:]  # (B, T)
     return (logits.argmax(-1) == wanted)[wanted != PAD].double().mean().item()
 
@@ -82,5 +82,6 @@ def exact_share(model, pairs):
 
 
 def _on_device_of(model, pairs):
+    check_pad(model.config.pad)
     device = next(model.parameters()).device
     return tuple(ids.to(device) for ids in pad_pairs(pairs))

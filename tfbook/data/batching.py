@@ -17,6 +17,12 @@ def pad_batch(sequences):
     )  # (B, longest)
 
 
+def check_pad(pad):
+    """Raise ValueError unless pad is the id that batches are filled up with."""
+    if pad != PAD:
+        raise ValueError(f"config.pad must be {PAD}, as in every batch, got {pad}")
+
+
 def pad_pairs(pairs):
     """Pairs (source ids, target ids) to source (B, S) and target (B, T + 2), the
     latter between start and stop.

@@ -11,6 +11,7 @@ import importlib.metadata
 import re
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from tfbook.data.vocabulary import Vocabulary
 
@@ -68,7 +69,12 @@ def load_pronunciation(stress=False, path=None):
             variants = split[part(word)].setdefault(word, [])
             if variant not in variants:
                 variants.append(variant)
-    return split
+    return MappingProxyType(
+        {
+            name: MappingProxyType({w: tuple(v) for w, v in words.items()})
+            for name, words in split.items()
+        }
+    )
 
 
 def installed_file():

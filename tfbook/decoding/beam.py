@@ -15,7 +15,8 @@ def beam_search(model, source, start, stop, max_length, beam=4, length_penalty=0
     r"""The best of several sequences grown side by side.
 
     A sequence of n symbols, stop included, scores $\log p / ((5 + n) / 6)^a$ with a =
-    length_penalty (Wu et al. 2016, equation 14). beam=1 is greedy decoding. Arguments
+    length_penalty (Wu et al. 2016, equation 14). beam=1 is greedy decoding. A row's search
+    ends when `beam` of its sequences have stopped. Arguments
     and result, (B, at most max_length), as in `greedy_decode`.
     """
     found = beam_search_nbest(
@@ -40,7 +41,7 @@ def beam_search_nbest(
     """
     check_count("beam", beam)
     check_number("length_penalty", length_penalty)
-    memory, source_mask, prefix = prepare(model, source, start, max_length)
+    memory, source_mask, prefix = prepare(model, source, start, stop, max_length)
     beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
     memory = None if memory is None else memory[beams.owner]
     source_mask = None if source_mask is None else source_mask[beams.owner]
@@ -49,7 +50,7 @@ def beam_search_nbest(
         logits = model.decode(
             new, memory, source_mask, cache=cache
         )  # (B·beam, T, V)
-        rows = beams.grow(logits[:, -1].float(), stop)  # (B·beam,)
+        rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if beams.settled():
             break
         cache.select(rows)
@@ -79,18 +80,21 @@ class Beams:
 
         Returns which of the old sequences each new one continues, (B·beam,).
         """
-        step = logits.log_softmax(-1).view(*self.scores.shape, -1)  # (B, beam, V)
+        wide = torch.promote_types(logits.dtype, torch.float32)
+        step = logits.to(wide).log_softmax(-1)  # (B·beam, V)
+        step = step.view(*self.scores.shape, -1)  # (B, beam, V)
         total = self.scores[:, :, None] + step  # (B, beam, V)
         # twice as many as beams: if `beam` of them stop, `beam` others live on
         n_candidates = min(2 * self.beam, total[0].numel())
-        best, flat = total.flatten(1).topk(n_candidates)  # (B, 2·beam) each
+        best, flat = largest(total.flatten(1), n_candidates)  # (B, 2·beam) each
         rows, symbol = self.first + flat // total.size(-1), flat % total.size(-1)
         stops = symbol == stop
         for b, rank in (stops & best.isfinite())[:, : self.beam].nonzero().tolist():
             if len(self.finished[b]) < self.beam:
                 ids = self.ids[rows[b, rank]]
                 self.finished[b].append((ids, float(best[b, rank]), len(ids) + 1))
-        self.scores, kept = best.masked_fill(stops, -math.inf).topk(self.beam)
+        best = best.masked_fill(stops, -math.inf)  # (B, 2·beam)
+        self.scores, kept = largest(best, self.beam)  # (B, beam) each
         rows = rows.gather(1, kept).flatten()  # (B·beam,)
         symbol = symbol.gather(1, kept)  # (B, beam)
         self.ids = torch.cat(
@@ -122,3 +126,12 @@ class Beams:
                 [(ids, log_probability) for ids, log_probability, _ in best]
             )
         return answers
+
+
+def largest(x, n):
+    """The n largest numbers of each row, (B, n), and where they are, (B, n).
+
+    Among equals the first, as argmax takes it: topk promises no order.
+    """
+    values, places = x.sort(dim=-1, descending=True, stable=True)
+    return values[:, :n], places[:, :n]

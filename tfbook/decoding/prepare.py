@@ -9,34 +9,47 @@ from tfbook.model.masks import padding_mask
 
 
 def decoding(function):
-    """Decode without gradients and with dropout off; the model keeps its mode."""
+    """Run without gradients and with dropout off; each module keeps its mode."""
 
     @functools.wraps(function)
     def decode(model, *arguments, **keywords):
-        training = model.training
+        modes = [(module, module.training) for module in model.modules()]
         model.eval()
         try:
             with torch.no_grad():
                 return function(model, *arguments, **keywords)
         finally:
-            model.train(training)
+            for module, training in modes:
+                module.training = training
 
     return decode
 
 
-def prepare(model, source, start, max_length):
+def prepare(model, source, start, stop, max_length):
     """The memory (B, S, d_model), its mask (B, 1, 1, S) and the prefix (B, T).
 
     Memory and mask are None for a decoder alone. Raises TypeError or ValueError naming
     the argument.
     """
     check_count("max_length", max_length)
+    check_count("stop", stop, least=-1)
     if not isinstance(start, int | list | tuple | torch.Tensor):
         raise TypeError(f"start must be an id or a prefix of ids, got {start!r}")
-    prefix = torch.as_tensor(start, device=next(model.parameters()).device)
+    try:
+        prefix = torch.as_tensor(start, device=next(model.parameters()).device)
+    except ValueError as error:
+        raise ValueError(
+            f"start must hold rows of one length, got {start!r}"
+        ) from error
+    if prefix.numel() == 0:
+        raise ValueError(f"start must hold at least one id, got {start!r}")
     if prefix.dim() < 2:
         prefix = prefix.reshape(1, -1)  # (1, T)
     check_ids("start", prefix)
+    if (prefix[:, -1] == model.config.pad).any():
+        raise ValueError(
+            f"start must hold rows of one length, got pads in {start!r}"
+        )
     limit = model.config.max_length
     if prefix.size(1) + max_length - 1 > limit:  # the last symbol is not fed back
         raise ValueError(

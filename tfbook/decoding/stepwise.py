@@ -66,7 +66,7 @@ def sample(
 
 @decoding
 def _extend(model, source, start, stop, max_length, choose, cache):
-    memory, source_mask, new = prepare(model, source, start, max_length)
+    memory, source_mask, new = prepare(model, source, start, stop, max_length)
     remembered = KeyValueCache() if cache else None
     done = torch.zeros(len(new), dtype=torch.bool, device=new.device)
     produced = []

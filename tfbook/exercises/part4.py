@@ -104,5 +104,5 @@ def check_without_positions(answer):
     """4.2: the share of sequences that the copy model gets right without positions."""
     if not isinstance(answer, float) or not 0 <= answer <= 1:
         return "give a share from 0 to 1, as a float"
-    if answer > 0.5:
-        return "that is as good as with positions: is positions='none' in the model's config?"
+    if answer > 0.15:
+        return "more than can be copied without positions: is positions='none' in the config?"

@@ -2,6 +2,8 @@
 
 import functools
 
+import torch
+
 
 def checked(check):
     """Make a check of a function that returns None for a right answer, else a hint.
@@ -17,7 +19,8 @@ def checked(check):
             print("not attempted")
             return
         try:
-            hint = check(answer)
+            with torch.random.fork_rng(devices=[]):  # the reader's draws stay
+                hint = check(answer)
         # the answer is the reader's code: whatever it raises is a hint
         except Exception as error:
             hint = f"your answer raised {type(error).__name__}: {error}"

@@ -26,7 +26,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     zero in both, and its gradients are finite. Raises TypeError for a mask or
     inputs of the wrong dtype, ValueError for shapes or devices that do not fit.
     """
-    check_attention(query, key, value, mask)
+    check_attention(query, key, value, mask, dropout)
     d_head = key.size(-1)
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_head)  # (B, H, T, S)
     if mask is not None:  # not -inf: a row without any key shall stay finite
@@ -44,7 +44,10 @@ def fused_attention(query, key, value, mask=None, dropout=0.0):
     It never stores the weights (B, H, T, S). Equation, shapes and errors are those
     of `scaled_dot_product_attention`.
     """
-    check_attention(query, key, value, mask)
+    check_attention(query, key, value, mask, dropout)
+    mask = (
+        None if mask is None else torch.atleast_2d(mask)
+    )  # the kernel wants (T, S)
     return F.scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
@@ -59,8 +62,8 @@ class MultiHeadAttention(nn.Module):
     fused path. rotary: turn queries and keys by their positions. cache: a
     `KeyValueCache`; in self-attention the new keys and values are appended to it
     and the queries see them all; with static=True, for a memory that does not
-    change, they are computed once and used again. Raises ValueError or TypeError
-    naming the argument.
+    change, they are computed once and used again, whatever key and value are then.
+    Raises ValueError or TypeError naming the argument.
     """
 
     def __init__(self, d_model, n_heads, dropout=0.0, *, rotary=False):

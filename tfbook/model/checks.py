@@ -116,7 +116,7 @@ def check_mask(name, mask, shape, device):
         )
 
 
-def check_attention(query, key, value, mask):
+def check_attention(query, key, value, mask, dropout=0.0):
     """Raise unless query (B, H, T, D), key and value (B, H, S, D) and the mask fit
     each other.
     """
@@ -141,6 +141,7 @@ def check_attention(query, key, value, mask):
             "value must have the key's B, H and S, "
             f"got key {tuple(key.shape)} and value {tuple(value.shape)}"
         )
+    check_probability("dropout", dropout)
     if mask is not None:
         check_mask("mask", mask, (*query.shape[:3], key.size(-2)), query.device)
 

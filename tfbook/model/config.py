@@ -28,9 +28,12 @@ class TransformerConfig:
     dropout: share of values set to zero in training. norm: "pre" normalises what
     enters a sublayer (Xiong et al. 2020), "post" what leaves it (the paper).
     final_norm: one more norm after the last layer; by default only with "pre",
-    whose sum no layer normalises. positions: how order gets in. tie_embeddings: the
-    output projection is the target embedding (section 3.4). max_length: longest
-    sequence accepted. pad: the id that fills short sequences up.
+    whose sum no layer normalises. positions: how order gets in, "sinusoidal",
+    "learned", "rotary" or "none". activation: inside the feed-forward, "relu",
+    "gelu" or "gelu_tanh". norm_eps: the small number under a norm's root.
+    tie_embeddings: the output projection is the target embedding (section 3.4).
+    max_length: longest sequence accepted. pad: the id that fills short sequences
+    up.
 
     Raises ValueError or TypeError naming the field. `d_head` is derived: d_model //
     n_heads.
@@ -78,8 +81,6 @@ class TransformerConfig:
         check_number("norm_eps", self.norm_eps)
         if not self.norm_eps > 0:
             raise ValueError(f"norm_eps must be positive, got {self.norm_eps}")
-        if self.final_norm is None:
-            object.__setattr__(self, "final_norm", self.norm == "pre")
 
     @property
     def d_head(self) -> int:

@@ -77,7 +77,10 @@ class Decoder(nn.Module):
 
 def final_norm(config):
     """The norm behind a stack's last layer, or nothing."""
-    if config.final_norm:
+    wanted = (
+        config.norm == "pre" if config.final_norm is None else config.final_norm
+    )
+    if wanted:
         return nn.LayerNorm(config.d_model, eps=config.norm_eps)
     return nn.Identity()
 

@@ -1,9 +1,11 @@
 """The loss, the schedule, and the loop of a plain training."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
-from tfbook.data.batching import bucket, pad_pairs
+from tfbook.data.batching import bucket, check_pad, pad_pairs
 
 
 def sequence_loss(logits, target, pad=0, label_smoothing=0.0):
@@ -29,8 +31,8 @@ def warmup_cosine(step, warmup, steps):
     """
     if step < warmup:
         return (step + 1) / warmup
-    progress = torch.tensor((step - warmup) / max(1, steps - warmup))
-    return 0.5 * (1 + float(torch.cos(torch.pi * progress)))
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def train(model, pairs, recipe, seed=0, report=None):
@@ -40,8 +42,10 @@ def train(model, pairs, recipe, seed=0, report=None):
     scored on the next. AdamW (Loshchilov & Hutter 2019) with clipped gradients.
     recipe: a `Preset`. seed: decides the order of the pairs and the dropout.
     report: called with one line of text ten times, the mean loss since the last.
-    Returns the loss of every step.
+    Returns the loss of every step. Raises ValueError when the model's pad is not the
+    batches'.
     """
+    check_pad(model.config.pad)
     torch.manual_seed(seed)
     order = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
