@@ -150,3 +150,16 @@ def test_what_it_will_not_take(case):
     build, error, message = BAD[case]
     with pytest.raises(error, match=message):
         load_torch_transformer(build())
+
+
+def test_another_norm_is_refused():
+    for place, norm in (
+        ("norm", nn.RMSNorm(10)),
+        ("layers.0.norm1", nn.Identity()),
+    ):
+        reference = nn.Transformer(10, 5, 1, 1, 17, batch_first=True)
+        reference.encoder.set_submodule(place, norm)
+        with pytest.raises(
+            TypeError, match=rf"encoder.{place} must be .*LayerNorm"
+        ):
+            load_torch_transformer(reference)

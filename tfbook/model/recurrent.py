@@ -22,9 +22,7 @@ class Recurrent(nn.Module):
             nn.init.uniform_(parameter, -(d_hidden**-0.5), d_hidden**-0.5)
 
     def walk(self, x, state):
-        """Step through x (B, T, d_input) from a state; all outputs (B, T,
-        d_hidden), last state.
-        """
+        """Step through x (B, T, d_input): all outputs (B, T, d_hidden), last state."""
         check_vectors("x", x, self.from_input.weight)
         if state is None:
             state = (x.new_zeros(x.size(0), self.d_hidden),) * self.n_states
@@ -45,7 +43,7 @@ class Recurrent(nn.Module):
             outputs.append(state[0])
         return torch.stack(
             outputs, dim=1
-        ), state  # (B, T, d_hidden), each of the state (B, d_hidden)
+        ), state  # (B, T, d_hidden), (B, d_hidden) each
 
 
 class RNN(Recurrent):

@@ -99,7 +99,7 @@ class Transformer(nn.Module):
         for name in ("source_vocab", "target_vocab"):
             if getattr(config, name) is None:
                 raise ValueError(
-                    f"config.{name} must be the number of symbols for a Transformer, got None"
+                    f"config.{name} must be a number of symbols here, got None"
                 )
         self.config = config
         self.source_embedding = InputEmbedding(config.source_vocab, config)

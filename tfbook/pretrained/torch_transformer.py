@@ -5,6 +5,7 @@ of ours.
 import dataclasses
 import functools
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -66,6 +67,13 @@ def _check_stack(name, reference, stack_type, layer_type):
                 f"reference.{name}'s layers must be torch.nn.{layer_type.__name__}, "
                 f"got {type(layer).__name__}"
             )
+    for place, part in stack.named_modules():
+        is_norm = place.rpartition(".")[2].startswith("norm")
+        if is_norm and type(part) is not nn.LayerNorm:
+            raise TypeError(
+                f"reference.{name}.{place} must be a torch.nn.LayerNorm, "
+                f"got {type(part).__name__}"
+            )
     return stack
 
 
@@ -117,7 +125,7 @@ def _layer_config(name, layer):
 
 
 def _activation(name, function):
-    if function is F.relu or isinstance(function, nn.ReLU):
+    if function in (F.relu, torch.relu) or isinstance(function, nn.ReLU):
         return "relu"
     if function is F.gelu:
         return "gelu"
