@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import threading
 
 import pytest
 from test_pronouncer import some_words
@@ -173,9 +174,12 @@ def test_a_line_is_answered_before_the_next_is_written():
     command = [sys.executable, "-m", "tfbook", "pronounce"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, **pipes) as program:
+        hanging = threading.Timer(60, program.kill)  # so that it fails, not waits
+        hanging.start()
         for word in (b"cat", b"dog", b"phone"):
             program.stdin.write(word + b"\n")
             program.stdin.flush()
             assert program.stdout.readline().startswith(word + b"\t")
         program.stdin.close()
         assert program.wait() == 0
+        hanging.cancel()
