@@ -9,7 +9,7 @@ from tfbook import __main__ as command_line
 from tfbook.__main__ import main
 from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained import load_pronouncer, pronouncer
+from tfbook.pretrained import load_pronouncer, weights
 from tfbook.training import presets
 from tfbook.training.presets import Preset
 
@@ -65,7 +65,7 @@ def hardly_any_training(monkeypatch):
     monkeypatch.setitem(
         presets.PRESETS, "pronunciation", {"cpu": recipe, "gpu": recipe}
     )
-    monkeypatch.setattr(pronouncer, "load_pronunciation", lambda: words)
+    monkeypatch.setattr(weights, "load_pronunciation", lambda stress=False: words)
 
 
 def test_train_reports_and_writes(hardly_any_training, tmp_path, capsys):

@@ -24,9 +24,7 @@ machinery = importlib.import_module("lessons")
 
 ROOMS = """model data training decoding metrics baselines compression pretrained pitfalls exercises
     plot __main__""".split()
-MODEL = (
-    "checks config masks positions attention layers transformer recurrent".split()
-)
+MODEL = "checks config masks positions dropout attention layers transformer recurrent".split()
 SYNONYMS = set(
     """nhead nheads n_head num_heads hidden_dim hidden_size embed_dim emb_dim embedding_dim n_embd
     model_dim dmodel d_embed dim_feedforward ffn_dim d_inner d_k d_q d_v head_dim dim_head head_size

@@ -20,7 +20,7 @@ from tfbook.pretrained import (
     Pronouncer,
     load_pronouncer,
 )
-from tfbook.pretrained.pronouncer import WEIGHTS, save_pronouncer
+from tfbook.pretrained.weights import WEIGHTS, save_pronouncer
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from test_pronouncer import some_words
 
 from tfbook.data.pronunciation import load_pronunciation
-from tfbook.pretrained import load_pronouncer, pronouncer, train_pronouncer
+from tfbook.pretrained import load_pronouncer, train_pronouncer, weights
 from tfbook.training import presets
 from tfbook.training.presets import Preset
 
@@ -23,14 +23,16 @@ def two_steps(monkeypatch):
     monkeypatch.setitem(
         presets.PRESETS, "pronunciation", {"cpu": TWO_STEPS, "gpu": TWO_STEPS}
     )
-    monkeypatch.setattr(pronouncer, "load_pronunciation", lambda: words)
+    monkeypatch.setattr(weights, "load_pronunciation", lambda stress=False: words)
     monkeypatch.setenv("TFBOOK_SCALE", "cpu")
     return words
 
 
 def test_training_writes_weights_and_card(two_steps, tmp_path):
     lines, folder = [], tmp_path / "new" / "folder"
-    card = train_pronouncer(folder, seed=3, report=lines.append)
+    card = train_pronouncer(
+        folder, seed=3, report=lambda losses, steps: lines.append(losses[-1])
+    )
     assert sorted(file.name for file in folder.iterdir()) == [
         "pronouncer.json",
         "pronouncer.safetensors",
@@ -38,18 +40,11 @@ def test_training_writes_weights_and_card(two_steps, tmp_path):
     assert (
         json.loads((folder / "pronouncer.json").read_text(encoding="utf-8")) == card
     )
-    assert card["seed"] == 3 and "--seed 3" in card["command"]
-    assert card["recipe"]["steps"] == len(lines) == 2
-    assert set(card) >= {
-        "command",
-        "seed",
-        "date",
-        "torch",
-        "recipe",
-        "data",
-        "config",
-        "sha256",
-    }
+    (stage,) = card["stages"]
+    assert stage["seed"] == 3 and "--seed 3" in stage["command"]
+    assert stage["recipe"]["steps"] == len(lines) == 2
+    assert set(stage) == {"command", "seed", "date", "torch", "scale", "recipe"}
+    assert set(card) == {"data", "stages", "validation", "config", "sha256"}
     per, wer = load_pronouncer(folder).score(two_steps["validation"])
     assert card["validation"] == {
         "beam": 4,
@@ -67,7 +62,7 @@ def test_folder_that_cannot_be_fails_before_training(
     file = tmp_path / "file"
     file.write_text("", encoding="utf-8")
     monkeypatch.setattr(
-        pronouncer, "train", lambda *_: pytest.fail("trained before it looked")
+        weights, "train", lambda *_: pytest.fail("trained before it looked")
     )
     for folder in (file, file / "below"):
         with pytest.raises(OSError, match="file"):

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from test_pronouncer import tiny_model
 
 from tfbook.pretrained import load_pronouncer
-from tfbook.pretrained.pronouncer import save_pronouncer
+from tfbook.pretrained.weights import save_pronouncer
 
 NAMES = ("pronouncer.safetensors", "pronouncer.json")
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from tfbook import Transformer, TransformerConfig
 from tfbook.data.batching import bucket, pad_pairs
-from tfbook.training.loop import sequence_loss, train, warmup_cosine
+from tfbook.training.loop import Training, sequence_loss, train, warmup_cosine
 from tfbook.training.presets import Preset, preset
 
 TINY = Preset(
@@ -168,21 +168,31 @@ def test_the_loop_is_adamw_with_clipping():
     assert losses == pytest.approx(hand, abs=1e-4)
 
 
-def test_progress_is_reported_ten_times():
-    """Each time the mean loss since the last."""
-    for steps, times in ((60, 10), (15, 10), (10, 10), (3, 3)):
-        lines = []
-        _, losses = trained(
-            dataclasses.replace(TINY, steps=steps), report=lines.append
-        )
-        assert len(lines) == times
-        told = [0]
-        for line in lines:
-            step = int(line.split()[1])
-            recent, told = losses[told[-1] : step], [*told, step]
-            mean = sum(recent) / len(recent)
-            assert line == f"step {step:>5} of {steps}: loss {mean:.2f}"
-        assert told[-1] == steps
+def by_pieces(pieces):
+    """The loss and the gradients of one batch, taken in pieces."""
+    recipe = dataclasses.replace(TINY, pieces=pieces, dropout=0.0)
+    training = Training(tiny_model(dropout=0.0).double(), tiny_pairs(), recipe)
+    loss = training.accumulate_gradients(*training.next_batch())
+    return loss, [p.grad for p in training.model.parameters()]
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 5])
+def test_pieces_together_are_the_batch(pieces):
+    """Sequences differ in length, so the mean of the pieces' means would not be."""
+    (whole, wanted), (loss, gradients) = by_pieces(1), by_pieces(pieces)
+    assert loss == pytest.approx(whole, abs=1e-12)
+    for ours, theirs in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-9)
+
+
+def test_pieces_are_forwards_of_their_own():
+    model, seen = tiny_model(), []
+    model.register_forward_pre_hook(lambda module, ids: seen.append(len(ids[0])))
+    recipe = dataclasses.replace(TINY, pieces=3)
+    training = Training(model, tiny_pairs(), recipe)
+    source, target = training.next_batch()
+    training.accumulate_gradients(source, target)
+    assert len(seen) == 3 and sum(seen) == len(source) == len(target)
 
 
 def test_a_pad_that_is_not_the_batches_is_refused():

@@ -3,13 +3,12 @@
 import argparse
 import os
 import sys
+from functools import partial
 
 from tfbook.data.pronunciation import load_pronunciation
-from tfbook.pretrained.pronouncer import (
-    check_word,
-    load_pronouncer,
-    train_pronouncer,
-)
+from tfbook.pretrained.pronouncer import check_word
+from tfbook.pretrained.weights import load_pronouncer, train_pronouncer
+from tfbook.training.progress import Bar, lines
 
 
 def command_line():
@@ -35,6 +34,15 @@ def command_line():
         "--output", required=True, metavar="DIR", help="a folder to write into"
     )
     teach.add_argument("--seed", type=int, default=0)
+    teach.add_argument(
+        "--preset",
+        choices=["pronunciation", "pronouncer"],
+        default="pronunciation",
+        help="the lessons' few minutes (the default), or hours, as for the book's own weights",
+    )
+    teach.add_argument(
+        "--start", metavar="DIR", help="go on from the weights in this folder"
+    )
     score = commands.add_parser("evaluate", help="error rates on validation words")
     score.add_argument("task", choices=["pronunciation"])
     score.add_argument("--folder", metavar="DIR", help="weights that train wrote")
@@ -53,6 +61,9 @@ def main(arguments=None):
         status = commands[options.command](options)
         sys.stdout.flush()
         return status
+    except KeyboardInterrupt:
+        print("\ntfbook: stopped; the same command goes on", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # Python flushes once more at its end: into nothing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -103,10 +114,17 @@ def split_words(lines, size):
 
 
 def train(options):
-    """Train the pronouncer by its preset and write weights and card into a folder."""
-    scores = train_pronouncer(options.output, options.seed, report=print)[
-        "validation"
-    ]
+    """Train a pronouncer by a preset and write weights and card into a folder."""
+    card = train_pronouncer(
+        options.output,
+        options.preset,
+        options.seed,
+        Bar(sys.stderr)
+        if sys.stderr.isatty()
+        else lines(partial(print, flush=True)),
+        options.start,
+    )
+    scores = card["validation"]
     print(f"validation: PER {scores['PER']:.2%}, WER {scores['WER']:.2%}")
     return 0
 

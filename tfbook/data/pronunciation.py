@@ -100,10 +100,14 @@ def part(word):
     return "test" if place < 0.05 else "validation" if place < 0.10 else "train"
 
 
-def encode_pairs(words):
-    """{word: variants} to a list of (letter ids, phone ids), one for each variant."""
+def encode_pairs(words, stress=False):
+    """{word: variants} to a list of (letter ids, phone ids), one for each variant.
+
+    stress: whether the variants' vowels carry their digits.
+    """
+    sounds = STRESSED_SOUNDS if stress else SOUNDS
     return [
-        (LETTERS.encode(word), SOUNDS.encode(variant))
+        (LETTERS.encode(word), sounds.encode(variant))
         for word, variants in words.items()
         for variant in variants
     ]

@@ -12,6 +12,7 @@ from tfbook.model.checks import (
     check_probability,
     check_vectors,
 )
+from tfbook.model.dropout import dropout as drop
 from tfbook.model.positions import rotate
 
 
@@ -34,16 +35,19 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
     if mask is not None:  # such a row is now uniform: make it zero
         weights = weights.masked_fill(~mask, 0.0)
-    weights = F.dropout(weights, dropout)
+    weights = drop(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
 
 
 def fused_attention(query, key, value, mask=None, dropout=0.0):
     """The same output, (B, H, T, D), from PyTorch's fused kernel.
 
-    It never stores the weights (B, H, T, S). Equation, shapes and errors are those
-    of `scaled_dot_product_attention`.
+    It never stores the weights (B, H, T, S), but with dropout on a CPU, where the
+    kernel is the slower way. Equation, shapes and errors are those of
+    `scaled_dot_product_attention`.
     """
+    if dropout and query.device.type == "cpu":
+        return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     check_attention(query, key, value, mask, dropout)
     mask = (
         None if mask is None else torch.atleast_2d(mask)

@@ -8,6 +8,7 @@ from torch import nn
 
 from tfbook.model.attention import MultiHeadAttention
 from tfbook.model.checks import check_device, check_ids
+from tfbook.model.dropout import Dropout
 from tfbook.model.positions import sinusoidal_positions
 
 
@@ -23,7 +24,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.expand = nn.Linear(config.d_model, config.d_ff)
         self.contract = nn.Linear(config.d_ff, config.d_model)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.activation = config.activation
 
     def forward(self, x):
@@ -49,7 +50,7 @@ class AddNorm(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pre = config.norm == "pre"
 
     def forward(self, x, sublayer):
@@ -140,7 +141,7 @@ class InputEmbedding(nn.Module):
         self.tokens = nn.Embedding(vocab, config.d_model)
         if config.positions == "learned":
             self.places = nn.Embedding(config.max_length, config.d_model)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.positions, self.max_length = config.positions, config.max_length
 
     def forward(self, ids, past=0, name="ids"):

@@ -2,12 +2,9 @@
 pronouncer.
 """
 
-from tfbook.pretrained.pronouncer import (
-    Pronouncer,
-    load_pronouncer,
-    train_pronouncer,
-)
+from tfbook.pretrained.pronouncer import Pronouncer
 from tfbook.pretrained.torch_transformer import load_torch_transformer
+from tfbook.pretrained.weights import load_pronouncer, train_pronouncer
 
 __all__ = [
     "Pronouncer",

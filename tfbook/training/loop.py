@@ -1,11 +1,15 @@
 """The loss, the schedule, and the loop of a plain training."""
 
+import hashlib
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from tfbook.data.batching import bucket, check_pad, pad_pairs
+from tfbook.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def sequence_loss(logits, target, pad=0, label_smoothing=0.0):
@@ -35,48 +39,145 @@ def warmup_cosine(step, warmup, steps):
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def train(model, pairs, recipe, seed=0, report=None):
+class Training:
+    """A training that can be stopped between any two steps and go on as if it had not.
+
+    model: a Transformer; pairs: (source ids, target ids); recipe: a `Preset`; seed:
+    decides the order of the pairs and the dropout. losses: of every step so far, in
+    nats. Raises ValueError when the model's pad is not the batches'.
+    """
+
+    def __init__(self, model, pairs, recipe, seed=0):
+        check_pad(model.config.pad)
+        torch.manual_seed(seed)
+        self.model, self.pairs, self.recipe = model, pairs, recipe
+        self.order = torch.Generator().manual_seed(seed)
+        self.before_epoch, self.batches = self.order.get_state(), []
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            recipe.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.01,
+            fused=True,
+        )
+        self.losses = []
+        self.told = {
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "config": asdict(model.config),
+            "pairs": hashlib.sha256(repr(pairs).encode()).hexdigest(),
+        }
+
+    def step(self):
+        """One batch, one move of all weights; returns the loss."""
+        share = warmup_cosine(
+            len(self.losses), self.recipe.warmup, self.recipe.steps
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = share * self.recipe.learning_rate
+        source, target = self.next_batch()
+        self.optimizer.zero_grad()
+        loss = self.accumulate_gradients(source, target)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.losses.append(loss)
+        return loss
+
+    def next_batch(self):
+        """Source (B, S) and target (B, T + 1), on the model's device."""
+        if not self.batches:
+            self.before_epoch = self.order.get_state()
+            self.batches = bucket(self.pairs, self.recipe.tokens, self.order)
+        batch = pad_pairs([self.pairs[i] for i in self.batches.pop()])
+        device = next(self.model.parameters()).device
+        return [ids.to(device) for ids in batch]
+
+    def accumulate_gradients(self, source, target):
+        """Add up the gradients of `recipe.pieces` pieces of a batch; returns the loss.
+
+        Each piece's mean counts by its share of the symbols, so that the pieces
+        together give what the whole batch would.
+        """
+        pad, pieces = self.model.config.pad, self.recipe.pieces
+        symbols, total = (target[:, 1:] != pad).sum(), 0.0
+        for part, truth in zip(
+            source.chunk(pieces), target.chunk(pieces), strict=True
+        ):
+            logits, truth = (
+                self.model(part, truth[:, :-1]),
+                truth[:, 1:],
+            )  # (B, T, V)
+            loss = sequence_loss(logits, truth, pad, self.recipe.label_smoothing)
+            loss = loss * ((truth != pad).sum() / symbols)
+            loss.backward()
+            total += loss.item()
+        return total
+
+    def save(self, path):
+        """Write all that the next step depends on into one file."""
+        tensors = {f"model.{n}": p for n, p in self.model.named_parameters()}
+        for i, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": x for name, x in state.items()}
+        tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
+        tensors["left"] = torch.tensor(len(self.batches))
+        tensors["order"], tensors["chance"] = (
+            self.before_epoch,
+            torch.get_rng_state(),
+        )
+        kind = next(self.model.parameters()).device.type
+        if kind != "cpu":
+            chance = torch.get_device_module(kind).get_rng_state()
+            tensors["device_chance"] = chance
+        save_checkpoint(path, tensors, self.told)
+
+    def load(self, path):
+        """Take up what `save` wrote. Raises ValueError for a file that is damaged or
+        another training's.
+        """
+        tensors = load_checkpoint(path, self.told)
+        kind = next(self.model.parameters()).device.type
+        with torch.no_grad():
+            for name, p in self.model.named_parameters():
+                p.copy_(tensors[f"model.{name}"])
+        state = {}
+        for name, x in tensors.items():
+            if name.startswith("optimizer."):
+                _, i, part = name.split(".")
+                state.setdefault(int(i), {})[part] = x
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.losses = tensors["losses"].tolist()
+        self.before_epoch = tensors["order"]
+        self.order.set_state(self.before_epoch)
+        batches = bucket(self.pairs, self.recipe.tokens, self.order)
+        self.batches = batches[: tensors["left"].item()]
+        torch.set_rng_state(tensors["chance"])
+        if kind != "cpu":
+            torch.get_device_module(kind).set_rng_state(tensors["device_chance"])
+
+
+def train(model, pairs, recipe, seed=0, report=None, checkpoint=None, every=500):
     """Teach a Transformer the pairs (source ids, target ids).
 
     Each step takes one batch: the decoder reads the target up to each symbol and is
     scored on the next. AdamW (Loshchilov & Hutter 2019) with clipped gradients.
     recipe: a `Preset`. seed: decides the order of the pairs and the dropout.
-    report: called with one line of text ten times, the mean loss since the last.
-    Returns the loss of every step. Raises ValueError when the model's pad is not the
-    batches'.
+    report: called after each step with the losses so far and the number of steps,
+    such as `progress.log`. checkpoint: a file that holds the training's state after
+    each `every` steps; where it is there already, the training goes on from it, and
+    ends with the weights of one that was never stopped. Returns the loss of every
+    step. Raises ValueError when the model's pad is not the batches', or the
+    checkpoint is damaged or another training's.
     """
-    check_pad(model.config.pad)
-    torch.manual_seed(seed)
-    order = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        recipe.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=0.01,
-        fused=True,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: warmup_cosine(step, recipe.warmup, recipe.steps)
-    )
+    training = Training(model, pairs, recipe, seed)
+    if checkpoint and Path(checkpoint).exists():
+        training.load(checkpoint)
     model.train()
-    losses, batches, told = [], [], 0
-    for step in range(1, recipe.steps + 1):
-        batches = batches or bucket(pairs, recipe.tokens, order)
-        source, target = pad_pairs([pairs[i] for i in batches.pop()])
-        source, target = source.to(device), target.to(device)  # (B, S), (B, T + 1)
-        logits = model(source, target[:, :-1])  # (B, T, V)
-        pad, smoothing = model.config.pad, recipe.label_smoothing
-        loss = sequence_loss(logits, target[:, 1:], pad, smoothing)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-        if report and step * 10 // recipe.steps > (step - 1) * 10 // recipe.steps:
-            recent, told = losses[told:], step
-            mean = sum(recent) / len(recent)
-            report(f"step {step:>5} of {recipe.steps}: loss {mean:.2f}")
+    while len(training.losses) < recipe.steps:
+        training.step()
+        if checkpoint and len(training.losses) % every == 0:
+            training.save(checkpoint)
+        if report:
+            report(training.losses, recipe.steps)
     model.eval()
-    return losses
+    return training.losses

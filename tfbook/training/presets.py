@@ -16,6 +16,8 @@ class Preset:
     """One training: the model's size, then the recipe.
 
     tokens: ids in a batch, pads included. warmup: steps until the full learning rate.
+    pieces: of a batch, computed one after another to save memory. stress: whether a
+    pronouncer's targets say it.
     """
 
     d_model: int
@@ -28,6 +30,8 @@ class Preset:
     learning_rate: float
     warmup: int
     label_smoothing: float = 0.0
+    pieces: int = 1
+    stress: bool = False
 
     def architecture(self):
         """The fields that a `TransformerConfig` takes, as a dictionary."""
@@ -106,6 +110,34 @@ PRESETS = {
             steps=4000,
             learning_rate=1e-3,
             warmup=500,
+        ),
+    },
+    "pronouncer": {  # one stage of the shipped weights: some hours on two cores
+        "cpu": Preset(
+            d_model=256,
+            n_heads=4,
+            n_layers=3,
+            d_ff=1024,
+            dropout=0.1,
+            tokens=2000,
+            steps=14000,
+            learning_rate=1e-3,
+            warmup=1000,
+            label_smoothing=0.1,
+            stress=True,
+        ),
+        "gpu": Preset(
+            d_model=256,
+            n_heads=4,
+            n_layers=3,
+            d_ff=1024,
+            dropout=0.1,
+            tokens=6000,
+            steps=30000,
+            learning_rate=1e-3,
+            warmup=1000,
+            label_smoothing=0.1,
+            stress=True,
         ),
     },
 }
