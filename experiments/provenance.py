@@ -33,7 +33,7 @@ def source_hash():
 
 def write(name, numbers, seeds):
     """Write experiments/results/NAME.json: the numbers, and what is needed to judge
-    them.
+    them. seeds: those of the runs, or a sentence that says why there are none.
     """
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
@@ -43,7 +43,7 @@ def write(name, numbers, seeds):
     )
     result = {
         "command": f"python experiments/{Path(sys.argv[0]).name}",
-        "seeds": list(seeds),
+        "seeds": seeds if isinstance(seeds, str) else list(seeds),
         "scale": scale(),
         "numbers": numbers,
         "date": datetime.date.today().isoformat(),
@@ -59,3 +59,19 @@ def write(name, numbers, seeds):
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {path.relative_to(ROOT)}")
+
+
+def touch_test(script, systems):
+    """Append to results/test_touches.json that a script scored systems on test words."""
+    path = RESULTS / "test_touches.json"
+    touches = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    touches.append(
+        {
+            "date": datetime.date.today().isoformat(),
+            "command": f"python experiments/{script}.py --test",
+            "systems": systems,
+            "source": source_hash(),
+        }
+    )
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps(touches, indent=2) + "\n", encoding="utf-8")

@@ -200,12 +200,14 @@ def test_a_killed_process_can_go_on(name, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # what is started in the background of a shell ignores Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in process.stdout:
         if int(line) >= 10:
             break
     os.kill(process.pid, getattr(signal, name))
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode != 0
     recipe = dataclasses.replace(RECIPE, steps=4000)
     resumed = Training(tiny_model(), tiny_pairs(), recipe, 3)

@@ -1,5 +1,8 @@
 """python -m tfbook train and evaluate, usage, and what stops a command before it starts."""
 
+import dataclasses
+import json
+
 import pytest
 import torch
 from test_pronounce_command import one_error
@@ -113,3 +116,77 @@ def test_missing_or_damaged_weights_are_one_line(tmp_path, monkeypatch, capsys):
     )
     assert main(["pronounce", "cat"]) == 2
     assert "folder must hold pronouncer.safetensors" in one_error(capsys)
+
+
+def test_ctrl_c_in_training_is_a_clean_stop(
+    hardly_any_training, tmp_path, capsys, monkeypatch
+):
+    """One line, status 130, and the same command ends as if it had never been stopped."""
+    folder, whole = tmp_path / "stopped", tmp_path / "whole"
+
+    def pressed(losses, steps):
+        if len(losses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights.train, "__defaults__", (0, None, None, 1))
+    monkeypatch.setattr(command_line, "lines", lambda say: pressed)
+    assert main(["train", "--output", str(folder)]) == 130
+    err = capsys.readouterr().err
+    assert err.strip() == (
+        "tfbook: stopped; the same command goes on from the last checkpoint"
+    )
+    assert [file.name for file in folder.iterdir()] == ["training.safetensors"]
+    monkeypatch.setattr(command_line, "lines", lambda say: None)
+    for place in (folder, whole):
+        assert main(["train", "--output", str(place)]) == 0
+    stopped, never = (
+        (place / "pronouncer.safetensors").read_bytes() for place in (folder, whole)
+    )
+    assert stopped == never
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "pronouncer.json",
+        "pronouncer.safetensors",
+    ]
+
+
+def test_ctrl_c_elsewhere_promises_nothing(capsys, monkeypatch):
+    def pressed():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "load_pronouncer", pressed)
+    assert main(["pronounce", "cat"]) == 130
+    assert capsys.readouterr().err == "\ntfbook: stopped\n"
+
+
+def test_training_goes_on_from_other_weights(
+    hardly_any_training, tmp_path, capsys, monkeypatch
+):
+    """A second stage starts where the first ended, and the card tells of both."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(["train", "--output", str(first)]) == 0
+    stage = ["train", "--output", str(second), "--start", str(first), "--seed", "7"]
+    assert main(stage) == 0
+    card = json.loads((second / "pronouncer.json").read_text(encoding="utf-8"))
+    assert [stage["seed"] for stage in card["stages"]] == [0, 7]
+    assert "--start" in card["stages"][1]["command"]
+    moved = weights.load_pronouncer(second).model.state_dict()
+    for name, x in weights.load_pronouncer(first).model.state_dict().items():
+        assert 0 < (moved[name] - x).abs().max() < 0.05, name
+    capsys.readouterr()
+    wider = dataclasses.replace(presets.preset("pronunciation"), d_ff=9)
+    monkeypatch.setitem(presets.PRESETS, "pronunciation", {"cpu": wider})
+    assert main(["train", "--output", str(tmp_path), "--start", str(first)]) == 2
+    assert "start must hold a model of the preset's size" in one_error(capsys)
+    assert main(["train", "--output", str(second), "--start", str(tmp_path)]) == 2
+    assert "folder must hold pronouncer.safetensors" in one_error(capsys)
+
+
+def test_progress_is_a_bar_in_a_terminal(
+    hardly_any_training, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(
+        command_line.sys.stderr, "isatty", lambda: True, raising=False
+    )
+    assert main(["train", "--output", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "step " not in out and err.count("\r[") >= 2 and "step 3 of 3" in err

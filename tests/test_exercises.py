@@ -2,10 +2,12 @@
 
 import importlib
 import inspect
+import math
 import pkgutil
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tfbook import exercises
 from tfbook.exercises import part4
@@ -50,7 +52,46 @@ def slip(**options):
     return lambda *arguments: greedy(*arguments, **options)
 
 
+def smoothed(logits, truth, epsilon):
+    logs = logits.log_softmax(-1)  # (N, V)
+    picked = logs[torch.arange(len(truth)), truth]  # (N,)
+    return (-(1 - epsilon) * picked - epsilon * logs.mean(-1)).mean()
+
+
+def smoothed_over_the_others(logits, truth, epsilon):
+    """The share goes to all symbols but the truth, a usual slip."""
+    logs, v = logits.log_softmax(-1), logits.size(-1)  # (N, V)
+    picked = logs[torch.arange(len(truth)), truth]  # (N,)
+    rest = (logs.sum(-1) - picked) / (v - 1)
+    return (-(1 - epsilon) * picked - epsilon * rest).mean()
+
+
+def top_p(probabilities, p, *, more=0, scaled=True):
+    order = probabilities.argsort(descending=True)
+    kept, total = torch.zeros_like(probabilities), 0.0
+    for count, symbol in enumerate(order.tolist()):
+        kept[symbol] = probabilities[symbol]
+        total += float(probabilities[symbol])
+        if total >= p and count >= more:
+            break
+    return kept / kept.sum() if scaled else kept
+
+
+def top_p_in_place(probabilities, p):
+    kept = top_p(probabilities, p)
+    return probabilities.copy_(kept)
+
+
 RIGHT = {
+    part4.check_first_losses: [(3.738, 3.738), [math.log(42), math.log(42)]],
+    part4.check_smoothed_loss: [
+        smoothed,
+        lambda z, y, e: F.cross_entropy(z, y, label_smoothing=e),
+    ],
+    part4.check_wider_batches: [0.05, 0.12],
+    part4.check_cache_positions: [(55, 10), [55, 10]],
+    part4.check_top_p: [top_p],
+    part4.check_length_penalty: [0.05, 0.4],
     part4.check_article_parameters: [ARTICLE],
     part4.check_split_heads: [split, split_by_loop],
     part4.check_reach: [5],
@@ -59,6 +100,33 @@ RIGHT = {
     part4.check_without_positions: [0.0, 0.02, 0.07],
 }
 WRONG = [
+    (part4.check_first_losses, 3.738, "give a pair"),
+    (part4.check_first_losses, (3.7, 3.7), "a third digit"),
+    (part4.check_first_losses, (math.log(42), 0.9 * math.log(42)), "p(v) = 1/42"),
+    (part4.check_smoothed_loss, F.cross_entropy, "your answer raised TypeError"),
+    (
+        part4.check_smoothed_loss,
+        lambda z, y, e: F.cross_entropy(z, y),
+        "without smooth",
+    ),
+    (part4.check_smoothed_loss, smoothed_over_the_others, "the truth too"),
+    (part4.check_smoothed_loss, lambda z, y, e: z, "one number is wanted"),
+    (part4.check_wider_batches, 0.4, "bucket(pairs, 11200, draw)"),
+    (part4.check_wider_batches, 5, "a share from 0 to 1"),
+    (part4.check_cache_positions, 55, "give a pair"),
+    (part4.check_cache_positions, (100, 10), "step t computes"),
+    (part4.check_cache_positions, (55, 1), "each step computes one key"),
+    (part4.check_top_p, lambda p, share: p, "fewest most probable"),
+    (part4.check_top_p, lambda p, share: top_p(p, share, more=1), "fewest most"),
+    (
+        part4.check_top_p,
+        lambda p, share: top_p(p, share, scaled=False),
+        "sum to one",
+    ),
+    (part4.check_top_p, top_p_in_place, "work on a copy"),
+    (part4.check_top_p, lambda p, share: p.tolist(), "a tensor of shape"),
+    (part4.check_length_penalty, -0.2, "small and positive"),
+    (part4.check_length_penalty, "longer", "as a float"),
     (part4.check_article_parameters, ARTICLE - 24, "and biases"),
     (part4.check_article_parameters, 7 * 12, "every input of every output"),
     (part4.check_article_parameters, "many", "every input of every output"),

@@ -11,6 +11,7 @@ import invariants as hold
 import pytest
 import torch
 import torch.nn.functional as F
+import training_checks
 from subjects import (
     KINDS,
     PATHS,
@@ -31,7 +32,7 @@ from tfbook import Encoder, Transformer, pretrained
 from tfbook.model.layers import AddNorm, InputEmbedding
 from tfbook.pitfalls import PITFALLS
 
-# Checks beside those of tests/invariants.py
+# Checks beside those of tests/invariants.py and tests/training_checks.py
 
 
 def half_agrees_with_float(subject):
@@ -173,6 +174,7 @@ CHECKS = {
         + shown("target", positions="learned")
         + shown("decoder_only", "decoder", "target", positions="rotary"),
     ),
+    **training_checks.CHECKS,
 }
 # Bugs that crash, and what they say; all others end in the AssertionError of their check
 CRASHES = {
@@ -296,5 +298,5 @@ def test_its_docstring_has_all_parts(name):
 def test_every_topic_is_covered_in_order():
     numbers = [bug.number for bug in PITFALLS.values()]
     assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(1, 20))
+    assert set(numbers) == set(range(1, 25))
     assert set(CHECKS) == set(PITFALLS)

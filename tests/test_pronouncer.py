@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from tfbook.data.pronunciation import (
     PHONES,
     SHA256,
     SOUNDS,
+    STRESSED_SOUNDS,
     load_pronunciation,
 )
 from tfbook.metrics import error_rates
@@ -20,6 +22,7 @@ from tfbook.pretrained import (
     Pronouncer,
     load_pronouncer,
 )
+from tfbook.pretrained.pronouncer import without_stress
 from tfbook.pretrained.weights import WEIGHTS, save_pronouncer
 
 
@@ -166,3 +169,47 @@ def test_model_with_other_vocabularies(changes, tmp_path):
         ValueError, match="model must know 29 letters and 42 sounds"
     ):
         load_pronouncer(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def with_stress():
+    torch.manual_seed(4)
+    model = tiny_model(target_vocab=len(STRESSED_SOUNDS), max_length=5)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    return Pronouncer(model)
+
+
+def test_stress_is_said_or_dropped(with_stress):
+    stressed = with_stress.pronounce("cat", beam=8, nbest=8, stress=True)
+    plain = with_stress.pronounce("cat", beam=8, nbest=8)
+    assert with_stress.stressed
+    assert any(phone[-1] in "012" for phones, _ in stressed for phone in phones)
+    assert not any(phone[-1] in "012" for phones, _ in plain for phone in phones)
+    scores = [score for _, score in plain]
+    assert scores == sorted(scores, reverse=True) and len(plain) <= len(stressed)
+
+
+def test_answers_that_differ_in_stress_alone_are_one():
+    """Their probabilities add up, so two middling answers can beat the best one."""
+    said = [
+        (["K", "AE1"], math.log(0.3)),
+        (["K", "AH0"], math.log(0.25)),
+        (["K", "AH1"], math.log(0.15)),
+    ]
+    (first, p), (second, q) = without_stress(said)
+    assert (first, second) == (["K", "AH"], ["K", "AE"])
+    assert (math.exp(p), math.exp(q)) == pytest.approx((0.4, 0.3))
+
+
+def test_score_with_stress_counts_the_digits(with_stress):
+    """Answers said with stress are all wrong by the plain variants where a vowel is said."""
+    said = with_stress.pronounce("cat", stress=True)[0][0]
+    bare = with_stress.pronounce("cat")[0][0]
+    assert with_stress.score({"cat": [tuple(said)]}, stress=True) == (0, 0)
+    assert with_stress.score({"cat": [tuple(bare)]}) == (0, 0)
+
+
+def test_stress_that_was_never_learned_is_refused():
+    with pytest.raises(ValueError, match=r"stress must be False .*got True"):
+        Pronouncer(tiny_model()).pronounce("cat", stress=True)

@@ -43,7 +43,15 @@ def test_training_writes_weights_and_card(two_steps, tmp_path):
     (stage,) = card["stages"]
     assert stage["seed"] == 3 and "--seed 3" in stage["command"]
     assert stage["recipe"]["steps"] == len(lines) == 2
-    assert set(stage) == {"command", "seed", "date", "torch", "scale", "recipe"}
+    assert set(stage) == {
+        "command",
+        "seed",
+        "date",
+        "torch",
+        "scale",
+        "recipe",
+        "losses",
+    }
     assert set(card) == {"data", "stages", "validation", "config", "sha256"}
     per, wer = load_pronouncer(folder).score(two_steps["validation"])
     assert card["validation"] == {
@@ -67,3 +75,10 @@ def test_folder_that_cannot_be_fails_before_training(
     for folder in (file, file / "below"):
         with pytest.raises(OSError, match="file"):
             train_pronouncer(folder)
+
+
+def test_losses_are_told_in_a_hundred_means():
+    assert weights.hundredths([1.0, 2.0]) == [1.0, 2.0]
+    means = weights.hundredths([float(i) for i in range(1, 1051)])
+    assert len(means) == 100 and means[0] == 5.5 and means[-1] == 1045.0
+    assert sum(means) / 100 == pytest.approx(525.5, abs=1)

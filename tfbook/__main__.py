@@ -27,6 +27,9 @@ def command_line():
     say.add_argument(
         "--nbest", type=int, default=1, help="answers a word, with log-probability"
     )
+    say.add_argument(
+        "--stress", action="store_true", help="keep the digits that say the stress"
+    )
     teach = commands.add_parser(
         "train", help="train the pronouncer and write weights and card"
     )
@@ -52,8 +55,8 @@ def command_line():
 def main(arguments=None):
     """Run one command; returns the exit status.
 
-    0; or 2 after one line about what was wrong; or 141 when nobody reads the output any
-    more, as after `| head -1`.
+    0; or 2 after one line about what was wrong; 130 after Ctrl-C; or 141 when nobody
+    reads the output any more, as after `| head -1`.
     """
     options = command_line().parse_args(arguments)
     commands = {"pronounce": pronounce, "train": train, "evaluate": evaluate}
@@ -62,7 +65,11 @@ def main(arguments=None):
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("\ntfbook: stopped; the same command goes on", file=sys.stderr)
+        again = "; the same command goes on from the last checkpoint"
+        print(
+            f"\ntfbook: stopped{again if options.command == 'train' else ''}",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:  # Python flushes once more at its end: into nothing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,7 +95,9 @@ def pronounce(options):
                     raise
                 print(f"tfbook: {error}", file=sys.stderr)
                 status = 2
-        answers = pronouncer.pronounce_all(good, options.beam, options.nbest)
+        answers = pronouncer.pronounce_all(
+            good, options.beam, options.nbest, options.stress
+        )
         for word, found in zip(good, answers, strict=True):
             for phones, log_probability in found:
                 score = f"\t{log_probability:.4f}" if options.nbest > 1 else ""

@@ -6,8 +6,8 @@
 
 The model has no flags for them: a bug lives here alone, in the fewest lines that carry it. Each
 docstring says what is wrong, the line that looks innocent, the symptom, and the check that catches
-it, of tests/invariants.py or tests/test_pitfalls.py. `PITFALLS` maps names to functions, in the
-order of their topics, `function.number`.
+it, of tests/invariants.py, tests/test_pitfalls.py or tests/training_checks.py. `PITFALLS` maps
+names to functions, in the order of their topics, `function.number`.
 """
 
 from tfbook.pitfalls.embeddings import (
@@ -16,6 +16,12 @@ from tfbook.pitfalls.embeddings import (
     positions_added_to_rows,
     positions_not_used,
     tied_embeddings_start_too_large,
+)
+from tfbook.pitfalls.evaluation import (
+    decoding_starts_with_stop,
+    scored_with_teacher_forcing,
+    variants_in_train_and_test,
+    vocabulary_grows_in_test,
 )
 from tfbook.pitfalls.layers import (
     dropout_live_in_eval,
@@ -41,6 +47,14 @@ from tfbook.pitfalls.masks import (
     mask_lost_after_first_layer,
     mask_overflows_in_half,
     padding_mask_on_rows,
+)
+from tfbook.pitfalls.training import (
+    pads_counted_in_loss,
+    pieces_are_summed,
+    pieces_weigh_alike,
+    schedule_steps_with_each_piece,
+    smoothed_loss_is_a_divergence,
+    smoothed_loss_is_nan,
 )
 
 PITFALLS = {
@@ -70,5 +84,15 @@ PITFALLS = {
         positions_not_used,
         odd_width_crashes,
         cached_position_restarts,
+        smoothed_loss_is_a_divergence,
+        smoothed_loss_is_nan,
+        pads_counted_in_loss,
+        pieces_are_summed,
+        pieces_weigh_alike,
+        schedule_steps_with_each_piece,
+        vocabulary_grows_in_test,
+        variants_in_train_and_test,
+        scored_with_teacher_forcing,
+        decoding_starts_with_stop,
     )
 }

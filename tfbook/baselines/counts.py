@@ -1,4 +1,4 @@
-"""What the Transformer must beat."""
+"""Counting alone: each letter as it is most often said."""
 
 from collections import Counter
 

@@ -1,0 +1,93 @@
+"""Who pronounces English best? Every system on the same words, stress dropped.
+
+    python experiments/league.py            validation words
+    python experiments/league.py --test     test words too: each time is written down
+
+The counts, n-grams and Phonetisaurus learn here, from the training words; the Transformer is
+the shipped one; the LSTM's scores are those that experiments/lstm_baseline.py found.
+Phonetisaurus (Novak et al. 2016) comes with the extra "bench": pip install -e ".[bench]".
+About ten minutes on two cores.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from provenance import RESULTS, touch_test, write
+
+from tfbook.baselines import LetterNGrams, MostFrequentSound, Rules
+from tfbook.data.pronunciation import load_pronunciation
+from tfbook.metrics import error_rates
+from tfbook.pretrained import load_pronouncer
+
+NOTHING_DRAWN = (
+    "no seed: nothing here is drawn, and the trained weights have their own"
+)
+
+
+def one_by_one(baseline):
+    """A baseline's answers, from a list of words."""
+    return lambda words: [baseline.pronounce(word) for word in words]
+
+
+def phonetisaurus(train):
+    """The answers of Phonetisaurus, trained with its own settings."""
+    import phonetisaurus as g2p
+
+    folder = tempfile.TemporaryDirectory()
+    model = Path(folder.name, "model.fst")
+    g2p.train(
+        {word: list(map(list, found)) for word, found in train.items()}, model
+    )
+
+    def answers(words, folder=folder):  # the folder lives as long as the answers do
+        found = {}
+        for word, phones in g2p.predict(words, model):
+            found.setdefault(word, phones)
+        return [found.get(word, []) for word in words]
+
+    return answers
+
+
+def transformer(beam):
+    pronouncer = load_pronouncer()
+    return lambda words: [
+        found[0][0] for found in pronouncer.pronounce_all(words, beam)
+    ]
+
+
+def systems(train):
+    """{name: a function from words to answers}, each made when its turn comes."""
+    return {
+        "rules": lambda: one_by_one(Rules()),
+        "most frequent sound": lambda: one_by_one(MostFrequentSound(train)),
+        "letter n-grams": lambda: one_by_one(LetterNGrams(train)),
+        "Phonetisaurus 0.3.0": lambda: phonetisaurus(train),
+        "Transformer, greedy": lambda: transformer(beam=1),
+        "Transformer, beam 4": lambda: transformer(beam=4),
+    }
+
+
+def main():
+    words = load_pronunciation()
+    parts = ["validation", *(["test"] if "--test" in sys.argv else [])]
+    numbers = {}
+    for name, make in systems(words["train"]).items():
+        answer, numbers[name] = make(), {}
+        for part in parts:
+            said = answer(list(words[part]))
+            per, wer = error_rates(said, list(words[part].values()))
+            numbers[name][part] = {"PER": round(per, 4), "WER": round(wer, 4)}
+            print(f"{name}, {part}: PER {per:.2%}, WER {wer:.2%}", flush=True)
+    file = RESULTS / "lstm_baseline.json"
+    if file.exists():
+        found = json.loads(file.read_text(encoding="utf-8"))["numbers"]["scores"]
+        numbers["LSTM with attention"] = {part: found[part] for part in parts}
+    if "test" in parts:
+        touch_test("league", list(numbers))
+    write("league", numbers, NOTHING_DRAWN)
+
+
+if __name__ == "__main__":
+    main()
