@@ -15,7 +15,7 @@ class MostFrequentSound:
     def __init__(self, words):
         counts = {letter: Counter() for letter in "abcdefghijklmnopqrstuvwxyz"}
         for word, variants in words.items():
-            _check_letters(word, counts)
+            check_letters(word, counts)
             for variant in variants:
                 if len(word) == len(variant):
                     for letter, phone in zip(word, variant, strict=True):
@@ -33,11 +33,12 @@ class MostFrequentSound:
         """A word of the letters a to z to a list of phones, one a letter. Raises
         ValueError for another letter.
         """
-        _check_letters(word, self.sounds)
+        check_letters(word, self.sounds)
         return [self.sounds[letter] for letter in word]
 
 
-def _check_letters(word, known):
+def check_letters(word, known):
+    """Raise ValueError unless every letter of the word is known."""
     if not set(word) <= known.keys():
         raise ValueError(
             f"word must be made of the letters a to z, got {word!r:.80}"

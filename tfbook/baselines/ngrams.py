@@ -7,7 +7,7 @@ from collections import Counter
 from math import log
 
 from tfbook.baselines.alignment import align
-from tfbook.baselines.counts import _check_letters
+from tfbook.baselines.counts import check_letters
 from tfbook.model.checks import check_count
 
 START, STOP = "<", ">"
@@ -98,7 +98,7 @@ class LetterNGrams:
 
     def __init__(self, words, order=7, alignments=None):
         for word in words:
-            _check_letters(word, LETTERS)
+            check_letters(word, LETTERS)
         if alignments is None:
             alignments = align((word, v) for word in words for v in words[word])
         alignments = [alignment for alignment in alignments if alignment]
@@ -125,7 +125,7 @@ class LetterNGrams:
         alike in all that matters for what follows, the best alone. Raises ValueError
         for another letter, or a beam below 1.
         """
-        _check_letters(word, LETTERS)
+        check_letters(word, LETTERS)
         check_count("beam", beam)
         ways = [{} for _ in range(len(word) + 1)]
         ways[0][self.model.known(START)] = (0.0, "")

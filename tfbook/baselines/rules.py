@@ -7,7 +7,7 @@ training split alone: of some 350 that were tried, the 180 that spared most erro
 import re
 from typing import NamedTuple
 
-from tfbook.baselines.counts import _check_letters
+from tfbook.baselines.counts import check_letters
 from tfbook.data.pronunciation import PHONES
 
 CLASSES = {
@@ -117,7 +117,7 @@ class Rules:
         """The rules that say a word, in order; their letters make up the word. Raises
         as in `pronounce`.
         """
-        _check_letters(word, self._by_letter)
+        check_letters(word, self._by_letter)
         framed, at, found = f"_{word}_", 1, []
         while at <= len(word):
             found.append(self._first_that_fits(framed, at))
