@@ -58,14 +58,32 @@ def transformer(beam):
 
 
 def systems(train):
-    """{name: a function from words to answers}, each made when its turn comes."""
+    """{name: (what it is, how to make its function from words to answers)}"""
     return {
-        "rules": lambda: one_by_one(Rules()),
-        "most frequent sound": lambda: one_by_one(MostFrequentSound(train)),
-        "letter n-grams": lambda: one_by_one(LetterNGrams(train)),
-        "Phonetisaurus 0.3.0": lambda: phonetisaurus(train),
-        "Transformer, greedy": lambda: transformer(beam=1),
-        "Transformer, beam 4": lambda: transformer(beam=4),
+        "most frequent sound": (
+            "each letter says what it says most often",
+            lambda: one_by_one(MostFrequentSound(train)),
+        ),
+        "rules": (
+            "180 spelling rules, written by hand",
+            lambda: one_by_one(Rules()),
+        ),
+        "letter n-grams": (
+            "counts of up to seven pieces of letters and sounds, aligned by EM",
+            lambda: one_by_one(LetterNGrams(train)),
+        ),
+        "Phonetisaurus 0.3.0": (
+            "the same idea in a finite-state transducer, a tool in wide use",
+            lambda: phonetisaurus(train),
+        ),
+        "Transformer, greedy": (
+            "this book's, the likeliest sound at each step",
+            lambda: transformer(beam=1),
+        ),
+        "Transformer, beam 4": (
+            "this book's, four hypotheses side by side",
+            lambda: transformer(beam=4),
+        ),
     }
 
 
@@ -73,17 +91,24 @@ def main():
     words = load_pronunciation()
     parts = ["validation", *(["test"] if "--test" in sys.argv else [])]
     numbers = {}
-    for name, make in systems(words["train"]).items():
-        answer, numbers[name] = make(), {}
+    for name, (what, make) in systems(words["train"]).items():
+        answer, numbers[name] = make(), {"is": what}
         for part in parts:
             said = answer(list(words[part]))
             per, wer = error_rates(said, list(words[part].values()))
-            numbers[name][part] = {"PER": round(per, 4), "WER": round(wer, 4)}
+            numbers[name][part] = {
+                "words": len(said),
+                "PER": round(per, 4),
+                "WER": round(wer, 4),
+            }
             print(f"{name}, {part}: PER {per:.2%}, WER {wer:.2%}", flush=True)
     file = RESULTS / "lstm_baseline.json"
-    if file.exists():
-        found = json.loads(file.read_text(encoding="utf-8"))["numbers"]["scores"]
-        numbers["LSTM with attention"] = {part: found[part] for part in parts}
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if found := found.get("numbers", {}).get("scores"):  # trained, after its trials
+        numbers["LSTM with attention"] = {
+            "is": "two recurrent networks, one reads and one writes",
+            **{part: found[part] for part in parts},
+        }
     if "test" in parts:
         touch_test("league", list(numbers))
     write("league", numbers, NOTHING_DRAWN)

@@ -27,7 +27,10 @@ from tfbook.training.progress import lines
 
 SEEDS = "no seed: one run each, with seed 0; the scores say how far runs are apart"
 STAGE = preset("pronouncer")
-TENTH = dataclasses.replace(STAGE, n_layers=2, steps=STAGE.steps // 10, warmup=100)
+FULL = dataclasses.replace(
+    STAGE, n_layers=2, steps=10_000, warmup=600, bfloat16=False
+)
+TENTH = dataclasses.replace(FULL, steps=FULL.steps // 10, warmup=100)
 TRIALS = {
     "width 256, 2 layers, rate 1e-3": {},
     "rate 2e-3": {"learning_rate": 2e-3},
@@ -59,7 +62,7 @@ def build(recipe):
 
 def score(model, words, beam):
     per, wer = Pronouncer(model).score(words, beam)
-    return {"PER": round(per, 4), "WER": round(wer, 4)}
+    return {"words": len(words), "PER": round(per, 4), "WER": round(wer, 4)}
 
 
 def tune(pairs, words, numbers):
@@ -74,9 +77,7 @@ def tune(pairs, words, numbers):
             print(name, trials[name], flush=True)
             write("lstm_baseline", numbers, SEEDS)
     best = min(trials, key=lambda name: trials[name]["PER"])
-    return dataclasses.replace(
-        TENTH, **TRIALS[best], steps=STAGE.steps, warmup=STAGE.warmup
-    )
+    return dataclasses.replace(FULL, **TRIALS[best])
 
 
 def main():

@@ -58,6 +58,18 @@ def test_what_stays_is_scaled_and_the_expectation_kept(p, dtype):
     )
 
 
+def test_the_scale_is_that_of_the_rounded_rate():
+    """0.1 is 6,554 of 65,536: what stays is divided by the share that does stay."""
+    y = dropout(torch.ones(SHAPE, dtype=torch.float64), 0.1)
+    assert y.unique().tolist() == [0.0, 2**16 / (2**16 - 6554)]
+
+
+def test_elsewhere_than_on_a_cpu_it_is_pytorchs():
+    """No 16-bit draws there: they would have to be copied."""
+    y = dropout(torch.ones(SHAPE, device="meta"), 0.1)
+    assert y.shape == SHAPE and y.device.type == "meta"
+
+
 def test_gradient_is_masked_alike():
     x = torch.randn(SHAPE, dtype=torch.float64, requires_grad=True)
     y = dropout(x, 0.3)

@@ -195,6 +195,16 @@ def test_pieces_are_forwards_of_their_own():
     assert len(seen) == 3 and sum(seen) == len(source) == len(target)
 
 
+def test_16_bit_products_learn_the_same():
+    """Rounded, so not equal; with the weights of the first step kept, loss would stay up."""
+    exact = trained(dataclasses.replace(TINY, dropout=0.0))[1]
+    model, rounded = trained(dataclasses.replace(TINY, dropout=0.0, bfloat16=True))
+    assert exact[0] != rounded[0] == pytest.approx(exact[0], abs=0.05)
+    assert sum(rounded[-10:]) == pytest.approx(sum(exact[-10:]), rel=0.1)
+    assert sum(exact[-10:]) < 0.7 * sum(exact[:10])
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
 def test_a_pad_that_is_not_the_batches_is_refused():
     config = TransformerConfig(13, 13, d_model=10, n_heads=1, n_layers=1, pad=5)
     with pytest.raises(ValueError, match=r"config.pad must be 0.*got 5"):

@@ -44,7 +44,8 @@ def load_checkpoint(path, told):
     try:
         with safe_open(path, "pt") as file:
             found = json.loads((file.metadata() or {}).get("told", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()  # the open file has no iterator of its own
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError) as error:
         raise ValueError(
             f"checkpoint must be readable, got {Path(path).name}: {error}; "

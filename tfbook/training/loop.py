@@ -99,11 +99,15 @@ class Training:
         together give what the whole batch would.
         """
         pad, pieces = self.model.config.pad, self.recipe.pieces
+        narrow, wide = self.recipe.bfloat16, next(self.model.parameters()).dtype
         symbols, total = (target[:, 1:] != pad).sum().item(), 0.0
         for part, truth in zip(
             source.chunk(pieces), target.chunk(pieces), strict=True
         ):
-            logits = self.model(part, truth[:, :-1])  # (B, T, V)
+            # for one forward pass: autocast would use its 16-bit weights again
+            with torch.autocast(part.device.type, torch.bfloat16, enabled=narrow):
+                logits = self.model(part, truth[:, :-1])  # (B, T, V)
+            logits = logits.to(wide)  # for the loss
             truth = truth[:, 1:]  # (B, T)
             loss = sequence_loss(logits, truth, pad, self.recipe.label_smoothing)
             loss = loss * ((truth != pad).sum().item() / symbols)
