@@ -1,5 +1,7 @@
 """The built site: no warning, whole pages, and nothing on them that is loaded from elsewhere."""
 
+import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 REPOSITORY, SITE = (
     "https://github.com/someone/some-book",
     "https://someone.example/some-book/",
@@ -197,6 +200,36 @@ def test_nothing_is_loaded_from_elsewhere(site, pages):
             if not on_disk(sheet, address)
         ]
     assert not wrong
+
+
+def test_the_index_shows_the_league(site):
+    file = ROOT / "experiments" / "results" / "league.json"
+    numbers = json.loads(file.read_text(encoding="utf-8"))["numbers"]
+    index = (site / "book/index.html").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"<tr .*?</tr>", index[index.index('id="tab-league"') :], re.DOTALL
+    )
+    shown = {re.sub("<.*?>", " ", row) for row in rows}
+    for name, found in numbers.items():
+        scores = found.get("test", found["validation"])
+        wanted = (name, f"{scores['PER']:.1%}", f"{scores['WER']:.1%}")
+        assert any(all(text in row for text in wanted) for row in shown), wanted
+
+
+def scored(wer, part):
+    return {"is": "a system", part: {"words": 100, "PER": wer / 4, "WER": wer}}
+
+
+def test_the_league_is_on_test_words_once_all_are():
+    table = importlib.import_module("league").table
+    good, bad = scored(0.2, "test"), scored(0.5, "test")
+    lines = table({"good": good, "bad": bad}).splitlines()
+    assert "100 test words" in lines[0] and "7.8 points" in lines[0]
+    assert [line.split()[1] for line in lines[-3:-1]] == ["bad", "good"]
+    late = table(
+        {"good": good | scored(0.3, "validation"), "bad": scored(0.4, "validation")}
+    )
+    assert "validation words" in late and "30.0%" in late and "20.0%" not in late
 
 
 def test_equations_come_with_their_script_and_fonts(site, lessons):

@@ -188,7 +188,7 @@ def check_top_p(answer):
 
 @checked
 def check_length_penalty(answer):
-    """4.4: how many sounds longer answers get at a length penalty of 3."""
+    """4.4: how many sounds longer answers get at a length penalty of 8."""
     if not isinstance(answer, float):
         return "give the difference of the mean lengths, as a float"
     if not 0 < answer < 3:
