@@ -4,7 +4,8 @@ import torch
 
 from tfbook import Transformer, TransformerConfig
 from tfbook.data.copying import VOCAB, copies
-from tfbook.exercises import part4
+from tfbook.exercises.article_example import check_split_heads
+from tfbook.exercises.full_transformer import check_greedy
 from tfbook.metrics import next_symbol_share
 
 
@@ -21,6 +22,6 @@ def test_a_check_leaves_the_readers_random_numbers_alone():
     torch.manual_seed(0)
     wanted = torch.rand(3)
     torch.manual_seed(0)
-    part4.check_split_heads(lambda x, n_heads: x)
-    part4.check_greedy(lambda *arguments: torch.zeros(3, 1))
+    check_split_heads(lambda x, n_heads: x)
+    check_greedy(lambda *arguments: torch.zeros(3, 1))
     assert torch.equal(torch.rand(3), wanted)

@@ -1,0 +1,48 @@
+"""Lesson: decoding."""
+
+import torch
+
+from tfbook.exercises import decoding as exercises
+
+
+def top_p(probabilities, p, *, more=0, scaled=True):
+    order = probabilities.argsort(descending=True)
+    kept, total = torch.zeros_like(probabilities), 0.0
+    for count, symbol in enumerate(order.tolist()):
+        kept[symbol] = probabilities[symbol]
+        total += float(probabilities[symbol])
+        if total >= p and count >= more:
+            break
+    return kept / kept.sum() if scaled else kept
+
+
+def top_p_in_place(probabilities, p):
+    kept = top_p(probabilities, p)
+    return probabilities.copy_(kept)
+
+
+RIGHT = {
+    exercises.check_cache_positions: [(55, 10), [55, 10]],
+    exercises.check_top_p: [top_p],
+    exercises.check_length_penalty: [0.05, 0.4],
+}
+WRONG = [
+    (exercises.check_cache_positions, 55, "give a pair"),
+    (exercises.check_cache_positions, (100, 10), "step t computes"),
+    (exercises.check_cache_positions, (55, 1), "each step computes one key"),
+    (exercises.check_top_p, lambda p, share: p, "fewest most probable"),
+    (
+        exercises.check_top_p,
+        lambda p, share: top_p(p, share, more=1),
+        "fewest most",
+    ),
+    (
+        exercises.check_top_p,
+        lambda p, share: top_p(p, share, scaled=False),
+        "sum to one",
+    ),
+    (exercises.check_top_p, top_p_in_place, "work on a copy"),
+    (exercises.check_top_p, lambda p, share: p.tolist(), "a tensor of shape"),
+    (exercises.check_length_penalty, -0.2, "small and positive"),
+    (exercises.check_length_penalty, "longer", "as a float"),
+]
