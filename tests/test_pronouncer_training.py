@@ -51,10 +51,11 @@ def test_training_writes_weights_and_card(two_steps, tmp_path):
         "scale",
         "recipe",
         "losses",
+        "validation",
     }
-    assert set(card) == {"data", "stages", "validation", "config", "sha256"}
+    assert set(card) == {"data", "stages", "config", "sha256"}
     per, wer = load_pronouncer(folder).score(two_steps["validation"])
-    assert card["validation"] == {
+    assert stage["validation"] == {
         "beam": 4,
         "PER": round(per, 4),
         "WER": round(wer, 4),

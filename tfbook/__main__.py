@@ -133,7 +133,7 @@ def train(options):
         else lines(partial(print, flush=True)),
         options.start,
     )
-    scores = card["validation"]
+    scores = card["stages"][-1]["validation"]
     print(f"validation: PER {scores['PER']:.2%}, WER {scores['WER']:.2%}")
     return 0
 

@@ -30,11 +30,11 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     """Train a pronouncer by a preset on CMUdict's training words.
 
     Writes into a folder pronouncer.safetensors (16-bit floats) and pronouncer.json,
-    its card, which holds the validation scores of the weights as stored. A training
-    that was stopped goes on from the last checkpoint in the folder. name: of the
-    preset, "pronunciation" or "pronouncer". report: as in `train`. start: a folder
-    whose weights are the first ones, for a further stage with a schedule of its own;
-    the card then lists all stages. Returns the card. Raises ValueError when start's
+    its card, which lists the stages, each with the validation scores of its weights
+    as stored. A training that was stopped goes on from the last checkpoint in the
+    folder. name: of the preset, "pronunciation" or "pronouncer". report: as in
+    `train`. start: a folder whose weights are the first ones, for a further stage
+    with a schedule of its own. Returns the card. Raises ValueError when start's
     model has another size, and what `preset`, `train` and `load_pronouncer` raise.
     """
     # an impossible folder fails before the work
@@ -72,7 +72,7 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     }
     save_pronouncer(model, folder, card)
     per, wer = load_pronouncer(folder).score(load_pronunciation()["validation"])
-    card["validation"] = {"beam": 4, "PER": round(per, 4), "WER": round(wer, 4)}
+    stage["validation"] = {"beam": 4, "PER": round(per, 4), "WER": round(wer, 4)}
     card = save_pronouncer(model, folder, card)
     checkpoint.unlink(missing_ok=True)
     return card
