@@ -132,6 +132,30 @@ PRESETS = {
         "cpu": PRONOUNCER,
         "gpu": replace(PRONOUNCER, tokens=6000, steps=30000, warmup=1000),
     },
+    "map": {
+        "cpu": Preset(
+            d_model=32,
+            n_heads=4,
+            n_layers=1,
+            d_ff=64,
+            dropout=0.0,
+            tokens=1000,
+            steps=300,
+            learning_rate=5e-3,
+            warmup=20,
+        ),
+        "gpu": Preset(
+            d_model=64,
+            n_heads=4,
+            n_layers=2,
+            d_ff=128,
+            dropout=0.0,
+            tokens=4000,
+            steps=600,
+            learning_rate=3e-3,
+            warmup=40,
+        ),
+    },
 }
 
 

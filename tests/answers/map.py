@@ -1,0 +1,47 @@
+"""Lesson: a map of the field."""
+
+import torch
+
+from tfbook.exercises import map as exercises
+
+
+def together(x, rows, columns):
+    p = int(x.size(-1) ** 0.5)
+    squares = x.view(len(x), rows, columns, p, p)  # (n, rows, columns, p, p)
+    return squares.transpose(2, 3).reshape(len(x), rows * p, -1)  # (n, height, width)
+
+
+def row_by_row(x, rows, columns):
+    p = int(x.size(-1) ** 0.5)
+    squares = [x[:, i].view(-1, p, p) for i in range(x.size(1))]  # (n, p, p) each
+    bands = [
+        torch.cat(squares[i : i + columns], dim=2)
+        for i in range(0, len(squares), columns)
+    ]
+    return torch.cat(bands, dim=1)
+
+
+RIGHT = {
+    exercises.check_counts: [(196, 98), [196, 98]],
+    exercises.check_pictures_again: [together, row_by_row],
+    exercises.check_shuffled: [0.2, 0.35],
+}
+WRONG = [
+    (exercises.check_counts, 196, "give a pair"),
+    (exercises.check_counts, (14, 98), "how many rows"),
+    (exercises.check_counts, (196, 100), "must still fit"),
+    (exercises.check_pictures_again, lambda x, r, c: x, "the shape should be"),
+    (
+        exercises.check_pictures_again,
+        lambda x, r, c: x.reshape(together(x, r, c).shape),
+        "not where they were",
+    ),
+    (
+        exercises.check_pictures_again,
+        lambda x, r, c: together(x, r, c).tolist(),
+        "the shape should be",
+    ),
+    (exercises.check_shuffled, 0.93, "are they shuffled"),
+    (exercises.check_shuffled, 0.0, "less than chance"),
+    (exercises.check_shuffled, 30, "as a float"),
+]
