@@ -154,6 +154,28 @@ PRESETS = {
             steps=600,
             learning_rate=3e-3,
             warmup=40,
+    "longer-input": {
+        "cpu": Preset(
+            d_model=64,
+            n_heads=2,
+            n_layers=2,
+            d_ff=128,
+            dropout=0.0,
+            tokens=640,
+            steps=300,
+            learning_rate=2e-3,
+            warmup=50,
+        ),
+        "gpu": Preset(
+            d_model=64,
+            n_heads=2,
+            n_layers=2,
+            d_ff=128,
+            dropout=0.0,
+            tokens=2560,
+            steps=800,
+            learning_rate=2e-3,
+            warmup=50,
         ),
     },
 }
