@@ -176,6 +176,28 @@ PRESETS = {
             steps=800,
             learning_rate=2e-3,
             warmup=50,
+    "heads": {
+        "cpu": Preset(
+            d_model=16,
+            n_heads=2,
+            n_layers=1,
+            d_ff=32,
+            dropout=0.0,
+            tokens=576,
+            steps=300,
+            learning_rate=5e-3,
+            warmup=0,
+        ),
+        "gpu": Preset(
+            d_model=16,
+            n_heads=2,
+            n_layers=1,
+            d_ff=32,
+            dropout=0.0,
+            tokens=2304,
+            steps=300,
+            learning_rate=5e-3,
+            warmup=0,
         ),
     },
 }
