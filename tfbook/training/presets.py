@@ -154,6 +154,8 @@ PRESETS = {
             steps=600,
             learning_rate=3e-3,
             warmup=40,
+        ),
+    },
     "longer-input": {
         "cpu": Preset(
             d_model=64,
@@ -176,6 +178,8 @@ PRESETS = {
             steps=800,
             learning_rate=2e-3,
             warmup=50,
+        ),
+    },
     "heads": {
         "cpu": Preset(
             d_model=16,
