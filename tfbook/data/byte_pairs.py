@@ -1,7 +1,8 @@
 """Byte-pair encoding: text to the ids of frequent pieces, and back without a loss.
 
-Sources: Gage 1994, who compressed files by it; Sennrich et al. 2016, who made vocabularies
-with it; Radford et al. 2019, who start from bytes, so that no text has an unknown symbol.
+Sources: Gage 1994, who compressed files by it; Sennrich et al. 2016, who made
+vocabularies with it; Radford et al. 2019, who start from bytes, so that no text has
+an unknown symbol.
 """
 
 import heapq
@@ -9,18 +10,20 @@ import re
 from collections import Counter, defaultdict
 from itertools import pairwise
 
-# Words, numbers and punctuation, each with one space before it if there is one, and blanks.
-# Bytes from \x80 on are parts of characters beyond ASCII; they stand with the letters.
+# Words, numbers and punctuation, each with one space before it if there is one, and
+# blanks. Bytes from \x80 on, of characters beyond ASCII, stand with the letters.
+# Written so that every engine of regular expressions reads it alike.
 SPLIT = r" ?[A-Za-z_\x80-\xff]+| ?[0-9]+| ?[!-/:-@\[-^`{-~]+|[\x00-\x20\x7f]+"
 
 
 class BytePairs:
-    """A vocabulary of the 256 bytes, and of pieces made by joining two earlier ones.
+    """A vocabulary of the 256 bytes, and of pieces made by joining two earlier
+    ones.
 
-    merges: the pairs of ids to join, first things first. Ids 0 to 255 are the bytes, and
-    each merge makes the next id. `pieces` holds the bytes of every id; `len` counts them.
-    The first k merges make a vocabulary too. Raises ValueError for a merge that is no pair
-    of earlier ids.
+    merges: the pairs of ids to join, first things first. Ids 0 to 255 are the
+    bytes, and each merge makes the next id. `pieces` holds the bytes of every id;
+    `len` counts them. The first k merges make a vocabulary too. Raises ValueError
+    for a merge that is no pair of earlier ids.
     """
 
     def __init__(self, merges):
@@ -42,13 +45,13 @@ class BytePairs:
 
     @classmethod
     def train(cls, texts, vocab_size):
-        """Join the most frequent pair of neighbours, again and again; of equally frequent
-        pairs the one whose ids are smaller, the left before the right.
+        """Join the most frequent pair of neighbours, again and again; of equally
+        frequent pairs the one whose ids are smaller, the left before the right.
 
-        texts: a list of strings. vocab_size: how many ids to make, the bytes included; they
-        are fewer when no pair is left. Pairs do not reach across the chunks of `chunks`.
-        Raises TypeError for texts that are no list of strings, ValueError for a vocab_size
-        below 256.
+        texts: a list of strings; no pair reaches across their `chunks`. vocab_size:
+        how many ids to make, the bytes included; they are fewer when no pair is
+        left. Raises TypeError for texts that are no list of strings, ValueError for
+        a vocab_size below 256.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of strings, got {texts!r:.40}")
@@ -82,8 +85,8 @@ class BytePairs:
         return vocabulary
 
     def encode(self, text):
-        """A string to a list of ids: the bytes of each chunk, joined in the order of the
-        merges. Raises what `chunks` raises.
+        """A string to a list of ids: the bytes of each chunk, joined in the order
+        of the merges. Raises what `chunks` raises.
         """
         return [i for chunk in chunks(text) for i in self._encode(chunk)]
 
@@ -97,9 +100,9 @@ class BytePairs:
         return self._seen[chunk]
 
     def decode(self, ids):
-        """Ids, a list or a tensor of one axis, to a string: exactly what was encoded. Bytes
-        that are no UTF-8, as a model may write, become U+FFFD. Raises ValueError for an id
-        outside the vocabulary.
+        """Ids, a list or a tensor of one axis, to a string: exactly what was
+        encoded. Bytes that are no UTF-8, as a model may write, become U+FFFD.
+        Raises ValueError for an id outside the vocabulary.
         """
         ids = [int(i) for i in ids]
         if unknown := [i for i in ids if not 0 <= i < len(self)]:
@@ -108,9 +111,9 @@ class BytePairs:
 
 
 def chunks(text):
-    """The chunks of a string in UTF-8, bytes all of them, that no piece reaches across: a
-    word, a number or punctuation, each with one space before it, or other blanks. Raises
-    TypeError for what is no string, ValueError for half of a surrogate pair.
+    """The chunks of a string in UTF-8, as bytes, that no piece reaches across: a
+    word, a number or punctuation, each with one space before it, or other blanks.
+    Raises TypeError for what is no string, ValueError for half of a surrogate pair.
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be a str, got {text!r:.40}")
