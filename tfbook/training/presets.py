@@ -109,6 +109,11 @@ PRESETS = {
         Preset(16, 2, 1, 32, 0.0, 576, 300, 0.005, 0),
         tokens=2304,
     ),
+    "recurrent-or-attention": both(
+        Preset(128, 4, 2, 512, 0.0, 700, 150, 0.002, 30),
+        steps=2000,
+        warmup=150,
+    ),
 }
 
 
