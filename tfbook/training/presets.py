@@ -114,6 +114,10 @@ PRESETS = {
         steps=2000,
         warmup=150,
     ),
+    "recall": both(  # 64 sequences of distance 20 in a batch
+        Preset(32, 1, 1, 64, 0.0, 1408, 600, 0.003, 0),
+        tokens=2816,
+    ),
 }
 
 
