@@ -1,0 +1,56 @@
+"""Checks for lesson 3.5, the block."""
+
+import torch
+import torch.nn.functional as F
+
+from tfbook.exercises.report import checked
+from tfbook.model.config import TransformerConfig
+from tfbook.model.layers import EncoderLayer
+
+
+@checked
+def check_layer_parameters(answer):
+    """The number of parameters of one encoder layer with d_model=10, d_ff=20."""
+    layer = EncoderLayer(TransformerConfig(d_model=10, n_heads=1, d_ff=20))
+    wanted = sum(p.numel() for p in layer.parameters())
+    if answer == 12 * 10**2 + 13 * 10:
+        return "12 d² + 13 d is for d_ff = 4 d; here it is 2 d"
+    if answer != wanted:
+        return "one attention, two linear maps, two norms; mind the biases"
+
+
+@checked
+def check_rms_norm(answer):
+    """A function from x (B, T, d_model), gain (d_model,) and eps to the RMS norm."""
+    for d_model, eps in ((5, 1e-5), (14, 0.5)):
+        x = 3 * torch.randn(2, 7, d_model, dtype=torch.float64) + 1
+        gain = torch.randn(d_model, dtype=torch.float64)
+        found, wanted = answer(x, gain, eps), F.rms_norm(x, (d_model,), gain, eps)
+        if not isinstance(found, torch.Tensor) or found.shape != x.shape:
+            return f"return a tensor of the shape of x, {tuple(x.shape)}"
+        if torch.allclose(found, F.layer_norm(x, (d_model,), gain, None, eps)):
+            return "this is the layer norm: here no mean is subtracted"
+        if torch.allclose(found, F.rms_norm(x, (d_model,), None, eps)):
+            return "the gain is missing"
+        over_time = gain * F.rms_norm(x.mT, (7,), None, eps).mT  # (B, T, d_model)
+        if torch.allclose(found, over_time):
+            return (
+                "the mean runs over the positions: it must run over the last axis"
+            )
+        if not torch.allclose(found, wanted):
+            return "the values differ: the mean of the squares, eps inside the root"
+
+
+@checked
+def check_third_place(answer):
+    """How many times larger the gradient of layer 1 is than that of layer 24, when
+    the norm stands on f(x) alone.
+    """
+    if not isinstance(answer, float) or not 0 < answer < float("inf"):
+        return "give the ratio of the two gradients, as a float"
+    if answer > 1e3:
+        return "it does not explode: is the norm around f(x)?"
+    if answer < 1:
+        return "the first layer's over the last's, not the other way round"
+    if not 4 < answer < 30:
+        return "not x + self.norm(f(x)) with 24 layers, a mean over five seeds?"
