@@ -11,8 +11,8 @@ Phonetisaurus (Novak et al. 2016) comes with the extra "bench": pip install -e "
 About ten minutes on two cores.
 """
 
+import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -95,14 +95,25 @@ def systems(train):
     }
 
 
+def read(name):
+    """The numbers of a results file, none where there is no file."""
+    file = RESULTS / f"{name}.json"
+    if not file.exists():
+        return {}
+    return json.loads(file.read_text(encoding="utf-8"))["numbers"]
+
+
 def main():
     words = load_pronunciation()
-    parts = ["validation", *(["test"] if "--test" in sys.argv else [])]
-    file, numbers, played = RESULTS / "league.json", {}, systems(words["train"])
-    if "--only" in sys.argv:  # a system scored on test words is not scored again
-        only = sys.argv[sys.argv.index("--only") + 1]
-        numbers = json.loads(file.read_text(encoding="utf-8"))["numbers"]
-        played = {only: played[only]}
+    played, numbers = systems(words["train"]), {}
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--test", action="store_true", help="test words too")
+    parser.add_argument("--only", choices=played, help="play this system alone")
+    options = parser.parse_args()
+    parts = ["validation", *(["test"] if options.test else [])]
+    if options.only:  # what the others scored, test words above all, stays
+        numbers = read("league")
+        played = {options.only: played[options.only]}
     for name, (what, make) in played.items():
         answer, numbers[name] = make(), {"is": what}
         for part in parts:
@@ -114,16 +125,14 @@ def main():
                 "WER": round(wer, 4),
             }
             print(f"{name}, {part}: PER {per:.2%}, WER {wer:.2%}", flush=True)
-    file = RESULTS / "lstm_baseline.json"
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    found = found.get("numbers", {}).get("scores")  # trained, after its trials
-    if found and "--only" not in sys.argv:
+    lstm = read("lstm_baseline").get("scores")  # trained, after its trials
+    if lstm and not options.only:
         numbers["LSTM with attention"] = {
             "is": "two recurrent networks, one reads and one writes",
-            **{part: found[part] for part in parts},
+            **{part: lstm[part] for part in parts},
         }
-    if "test" in parts:
-        touch_test("league", list(played if "--only" in sys.argv else numbers))
+    if options.test:
+        touch_test(list(played))
     write("league", numbers, NOTHING_DRAWN)
 
 

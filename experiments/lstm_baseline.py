@@ -102,7 +102,7 @@ def main():
     numbers["scores"] = {"validation": score(model.eval(), words["validation"], 4)}
     if "--test" in sys.argv:
         numbers["scores"]["test"] = score(model, words["test"], 4)
-        touch_test("lstm_baseline", ["LSTM with attention"])
+        touch_test(["LSTM with attention"])
     print(numbers["scores"])
     write("lstm_baseline", numbers, SEEDS)
 

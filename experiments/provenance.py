@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,14 +62,18 @@ def write(name, numbers, seeds):
     print(f"wrote {path.relative_to(ROOT)}")
 
 
-def touch_test(script, systems):
-    """Append to results/test_touches.json that a script scored systems on test words."""
-    path = RESULTS / "test_touches.json"
+def touch_test(systems):
+    """Append to results/test_touches.json that this script scored systems on test
+    words, and with which arguments.
+    """
+    path, script = RESULTS / "test_touches.json", Path(sys.argv[0]).name
     touches = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     touches.append(
         {
             "date": datetime.date.today().isoformat(),
-            "command": f"python experiments/{script}.py --test",
+            "command": shlex.join(
+                ["python", f"experiments/{script}", *sys.argv[1:]]
+            ),
             "systems": systems,
             "source": source_hash(),
         }

@@ -129,9 +129,12 @@ def test_source_hash_is_of_names_and_contents(elsewhere):
     assert len({first, second, third}) == 3 and provenance.source_hash() == third
 
 
-def test_touches_of_the_test_words_pile_up(elsewhere):
-    provenance.touch_test("luck", ["rules"])
-    provenance.touch_test("luck", ["rules", "Transformer"])
+def test_touches_of_the_test_words_pile_up(elsewhere, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", ["/anywhere/luck.py", "--test", "--only", "a b"]
+    )
+    provenance.touch_test(["rules"])
+    provenance.touch_test(["rules", "Transformer"])
     path = elsewhere / "experiments" / "results" / "test_touches.json"
     touches = json.loads(path.read_text(encoding="utf-8"))
     assert [touch["systems"] for touch in touches] == [
@@ -139,6 +142,9 @@ def test_touches_of_the_test_words_pile_up(elsewhere):
         ["rules", "Transformer"],
     ]
     assert all(touch["source"] == provenance.source_hash() for touch in touches)
+    assert {touch["command"] for touch in touches} == {
+        "python experiments/luck.py --test --only 'a b'"
+    }
 
 
 def test_only_experiments_score_test_words():

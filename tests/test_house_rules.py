@@ -454,6 +454,9 @@ def test_no_banner_outside_the_package(folder):
 # TB-12: tests
 
 
+SKIPPING = "skip(if|If|Unless|Test)?|xfail|importorskip|expectedFailure|SkipTest"
+
+
 def honest_tests(source):
     """TB-12: no network, no waiting, no skipping."""
     for name in foreign_imports(source):
@@ -461,12 +464,17 @@ def honest_tests(source):
             yield f"{source.name} imports {name}: tests use no network"
     for node in source.walk(ast.Attribute):
         name = ast.unparse(node)
+        if re.fullmatch(r"time\.sleep|urllib\.request.*", name):
+            yield source.at(node, name)
         if re.fullmatch(
-            r"time\.sleep|urllib\.request.*|pytest\.(mark\.)?(skip|xfail)\w*", name
-        ):
+            SKIPPING, node.attr
+        ):  # whatever pytest or its mark is called
             yield source.at(node, name)
-        if name.endswith(("unittest.skip", "pytest.importorskip")):
-            yield source.at(node, name)
+    for node in source.walk(ast.ImportFrom):
+        if node.module in ("pytest", "unittest"):
+            for alias in node.names:
+                if re.fullmatch(SKIPPING, alias.name):
+                    yield source.at(node, f"imports {alias.name}")
 
 
 @pytest.mark.parametrize(
@@ -676,6 +684,10 @@ BREACHES = [
     (honest_tests, "@pytest.mark.skipif(True)\ndef test_x():\n    pass"),
     (honest_tests, "def test_x():\n    pytest.xfail()"),
     (honest_tests, "x = pytest.importorskip('x')"),
+    (honest_tests, "mark = pytest.mark\n@mark.skip\ndef test_x():\n    pass"),
+    (honest_tests, "from pytest import skip\nskip('later')"),
+    (honest_tests, "from unittest import skipIf"),
+    (honest_tests, "def test_x(self):\n    self.skipTest('later')"),
 ]
 GOOD = '''
 """Attention."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from tfbook.pretrained import load_torch_transformer
 
+# nn.Transformer warns of a choice that its own constructor makes
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
 SIZES = {
     "d_model": 30,

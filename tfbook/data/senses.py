@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
-from tfbook.data.pronunciation import LETTERS, load_pronunciation
+from tfbook.data.pronunciation import LETTERS, VOWELS, load_pronunciation
 
 TYPEFACES = [  # those that come with matplotlib and hold digits
     file
@@ -24,7 +24,6 @@ TYPEFACES = [  # those that come with matplotlib and hold digits
 ]
 HELD_OUT = TYPEFACES[2::4]  # no training picture uses one of these
 RATE = 8000  # samples a second
-VOWELS = set("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
 
 
 def words(part, n, seed):
