@@ -1,5 +1,7 @@
 """Words, pictures and sounds as rows of vectors: what they hold, and what is held out."""
 
+from collections import Counter
+
 import pytest
 import torch
 
@@ -17,6 +19,36 @@ def test_words_are_letters_and_their_syllables():
         assert len(word) == 8 and len(vowels) == count + 1
 
 
+def test_no_word_of_another_number_of_syllables_is_asked():
+    known = load_pronunciation()["train"]
+    vowels = {
+        word: sum(phone[0] in "AEIOU" for phone in known[word][0])
+        for word in known
+        if len(word) == 8
+    }
+    asked = [word for word, count in vowels.items() if 1 <= count <= 4]
+    assert len(asked) < len(vowels)  # there are others
+    _, truth = senses.words("train", len(asked), seed=0)
+    wanted = Counter(vowels[word] - 1 for word in asked)
+    assert Counter(truth.tolist()) == wanted
+    with pytest.raises(ValueError, match=f"to {len(asked)}, got"):
+        senses.words("train", len(asked) + 1, seed=0)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_only_the_held_out_typefaces_are_held_out(part, monkeypatch):
+    used, truetype = set(), senses.ImageFont.truetype
+    monkeypatch.setattr(
+        senses.ImageFont,
+        "truetype",
+        lambda face, size: used.add(face) or truetype(face, size),
+    )
+    senses.pictures(part, 150, seed=3)
+    held_out = {str(face) for face in senses.HELD_OUT}
+    every = {str(face) for face in senses.TYPEFACES}
+    assert used == (held_out if part == "validation" else every - held_out)
+
+
 def test_no_typeface_is_on_both_sides():
     assert senses.HELD_OUT and len(senses.TYPEFACES) > 3 * len(senses.HELD_OUT)
     one, _ = senses.pictures("train", 5, seed=3)
@@ -29,6 +61,14 @@ def test_a_picture_shows_ink_in_the_middle():
     image, truth = senses.pictures("train", 43, seed=1)
     assert image[:, 9:19, 9:19].mean() > 2 * image[:, :3].mean()
     assert set(truth.tolist()) == set(range(10))
+
+
+def test_a_picture_is_of_its_digit_from_0_to_1_with_noise():
+    image, truth = senses.pictures("train", 400, seed=4)
+    ink = torch.stack([image[truth == digit].mean() for digit in range(10)])
+    assert ink.argmax() == 8 and ink[8] > 1.5 * ink[7]
+    assert 0.9 < image.flatten(1).amax(dim=1).median() < 1.5  # (400,)
+    assert 0.08 < image[:, :2, :2].std() < 0.12
 
 
 def test_patches_are_squares_in_reading_order():
@@ -48,6 +88,15 @@ def test_the_pitch_of_each_half_tells_the_answer():
     ]  # periods of 530 to 180 Hz
     first, second = echo.argmax(-1).unbind(1)
     assert ((first > second) == (up == 1)).double().mean() > 0.8
+
+
+def test_above_the_overtones_there_is_noise_alone():
+    """The highest overtone lies below 4 · 400 · 2^(4/12) = 2,016 Hz."""
+    wave, _ = senses.tones(31, seed=6)
+    window = torch.hann_window(2048)
+    power = torch.fft.rfft(wave[:, :2048] * window).abs() ** 2  # (31, 1025)
+    above = power[:, 768:1000].mean() / (window**2).sum()  # 3,000 to 3,900 Hz
+    assert 0.045 < above.sqrt() < 0.055
 
 
 def test_frames_are_windows_transformed_by_fourier():
