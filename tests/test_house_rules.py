@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 machinery = importlib.import_module("lessons")
 
-ROOMS = """model data training decoding metrics baselines compression pretrained pitfalls exercises
-    plot __main__""".split()
+ROOMS = """model data training decoding metrics costs baselines compression pretrained
+    pitfalls exercises plot __main__""".split()
 MODEL = "checks config masks positions dropout attention layers transformer recurrent".split()
 SYNONYMS = set(
     """nhead nheads n_head num_heads hidden_dim hidden_size embed_dim emb_dim embedding_dim n_embd

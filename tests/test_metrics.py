@@ -5,9 +5,10 @@ import random
 
 import jiwer
 import pytest
+import torch
 
 from tfbook.data.pronunciation import PHONES
-from tfbook.metrics import edit_distance, error_rates
+from tfbook.metrics import edit_distance, error_rates, sign_test
 
 
 @functools.cache
@@ -97,3 +98,15 @@ def test_what_cannot_be_scored(predictions, references):
     found = f"got {len(predictions)} predictions and {len(references)} references"
     with pytest.raises(ValueError, match=f"references must hold .*{found}"):
         error_rates(predictions, references)
+
+
+@pytest.mark.parametrize(
+    "b, c", [(5, 0), (3, 9), (9, 3), (11, 11), (0, 0), (349, 152)]
+)
+def test_the_sign_test_is_the_tail_of_a_fair_coin(b, c):
+    coin = torch.distributions.Binomial(
+        b + c, torch.tensor(0.5, dtype=torch.float64)
+    )
+    few = torch.arange(min(b, c) + 1.0, dtype=torch.float64)
+    tail = coin.log_prob(few).exp().sum().item() if b + c else 1.0
+    assert sign_test(b, c) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)

@@ -1,5 +1,7 @@
 """How good is it? Scores of free-running output against a reference."""
 
+from math import comb
+
 import torch.nn.functional as F
 
 from tfbook.data.batching import check_pad, pad_pairs
@@ -46,12 +48,22 @@ def error_rates(predictions, references):
         fewest, minus_length = min(
             (edit_distance(prediction, v), -len(v)) for v in variants
         )
-        edits, lengths, wrong = (
-            edits + fewest,
-            lengths - minus_length,
-            wrong + (fewest > 0),
-        )
+        edits += fewest
+        lengths -= minus_length
+        wrong += fewest > 0
     return edits / lengths, wrong / len(predictions)
+
+
+def sign_test(b, c):
+    r"""How often a fair coin is at least as lopsided as b against c: $p = \min\left(1,
+    \sum_{k \le \min(b, c)} \binom{b + c}{k} / 2^{b + c - 1}\right)$.
+
+    b, c: on how many items the first of two systems alone is right, and the second
+    alone; items that both have right or wrong say nothing. The exact form of
+    McNemar's test (McNemar 1947).
+    """
+    tail = sum(comb(b + c, k) for k in range(min(b, c) + 1))
+    return min(1.0, 2 * tail / 2 ** (b + c))
 
 
 @decoding

@@ -41,7 +41,8 @@ def words(part, n, seed):
     chosen = [word for word, count in syllables.items() if 1 <= count <= 4]
     if not 1 <= n <= len(chosen):
         raise ValueError(f"n must be from 1 to {len(chosen)}, got {n}")
-    order = torch.randperm(len(chosen), generator=_draw(seed))[:n].tolist()
+    draw = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(chosen), generator=draw)[:n].tolist()
     ids = torch.tensor([LETTERS.encode(chosen[i]) for i in order])  # (n, 8)
     truth = torch.tensor([syllables[chosen[i]] - 1 for i in order])
     return F.one_hot(ids, len(LETTERS)).float(), truth
@@ -54,7 +55,7 @@ def pictures(part, n, seed):
     vectors: `patches` cuts them.
     """
     faces = [f for f in TYPEFACES if (f in HELD_OUT) == (part == "validation")]
-    draw = _draw(seed)
+    draw = torch.Generator().manual_seed(seed)
     truth = torch.randint(10, (n,), generator=draw)
     drawn = []
     for digit in truth.tolist():
@@ -89,7 +90,7 @@ def tones(n, seed):
     """Does the second of two tones lie higher? Waves (n, 4096) at 8,000 samples a second,
     and 1 for yes, 0 for no.
     """
-    draw = _draw(seed)
+    draw = torch.Generator().manual_seed(seed)
     low = 200 + 200 * torch.rand(n, 1, generator=draw)  # (n, 1) in Hz
     high = low * 2 ** (torch.randint(1, 5, (n, 1), generator=draw) / 12)
     up = torch.randint(2, (n,), generator=draw)
@@ -117,7 +118,3 @@ def frames(wave):
         wave, 512, 256, window=window, center=False, return_complex=True
     )
     return (spectrum.abs()[:, :128] + 1e-2).log().transpose(1, 2)  # (n, T, 128)
-
-
-def _draw(seed):
-    return torch.Generator().manual_seed(seed)

@@ -1,9 +1,10 @@
 """Checks for lesson 3.7, what it costs."""
 
-import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+import functools
 
+import torch
+
+from tfbook.costs import count_operations
 from tfbook.exercises.report import checked
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
@@ -41,13 +42,8 @@ def check_model_flops(answer):
         )
         model = Transformer(config).eval()
         ids = torch.ones(1, s, dtype=torch.long), torch.ones(1, t, dtype=torch.long)
-        with (
-            FlopCounterMode(display=False) as counter,
-            sdpa_kernel(SDPBackend.MATH),
-            torch.no_grad(),
-        ):
-            model(*ids)
-        wanted, found = counter.get_total_flops(), answer(config, s, t)
+        wanted = count_operations(functools.partial(model, *ids))
+        found = answer(config, s, t)
         if found == wanted - 2 * t * 6 * 17:
             return "the output layer is missing: d_model to target_vocab, at each position"
         if found != wanted:

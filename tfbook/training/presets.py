@@ -55,73 +55,48 @@ PRONOUNCER = Preset(  # one stage of the shipped weights: some hours on two core
     stress=True,
     bfloat16=True,
 )
-
-
-def both(cpu, **gpu):
-    """The presets of both scales: that of "cpu", and what "gpu" has otherwise."""
-    return {"cpu": cpu, "gpu": replace(cpu, **gpu)}
-
-
 PRESETS = {
     # d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
-    "article-example": both(
-        Preset(32, 2, 1, 64, 0.0, 640, 250, 0.003, 0),
-        d_model=64,
-        d_ff=128,
-        tokens=2560,
-    ),
-    "copy": both(
-        Preset(64, 2, 1, 128, 0.0, 800, 400, 0.003, 30),
-        n_layers=2,
-        tokens=4000,
-        steps=500,
-        learning_rate=0.002,
-        warmup=50,
-    ),
-    "pronunciation": both(
-        Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
-        d_model=256,
-        n_layers=4,
-        d_ff=1024,
-        dropout=0.1,
-        tokens=6000,
-        steps=4000,
-        learning_rate=0.001,
-        warmup=500,
-    ),
-    "pronouncer": both(PRONOUNCER, tokens=6000, steps=30000, warmup=1000),
-    "map": both(
-        Preset(32, 4, 1, 64, 0.0, 1000, 300, 0.005, 20),
-        d_model=64,
-        n_layers=2,
-        d_ff=128,
-        tokens=4000,
-        steps=600,
-        learning_rate=0.003,
-        warmup=40,
-    ),
-    "longer-input": both(
-        Preset(64, 2, 2, 128, 0.0, 640, 300, 0.002, 50),
-        tokens=2560,
-        steps=800,
-    ),
-    "heads": both(
-        Preset(16, 2, 1, 32, 0.0, 576, 300, 0.005, 0),
-        tokens=2304,
-    ),
-    "recurrent-or-attention": both(
-        Preset(128, 4, 2, 512, 0.0, 700, 150, 0.002, 30),
-        steps=2000,
-        warmup=150,
-    ),
-    "recall": both(  # 64 sequences of distance 20 in a batch
-        Preset(32, 1, 1, 64, 0.0, 1408, 600, 0.003, 0),
-        tokens=2816,
-    ),
-    "norm-and-depth": both(
-        Preset(32, 2, 12, 128, 0.0, 256, 150, 0.002, 50),
-        tokens=1024,
-    ),
+    "article-example": {
+        "cpu": Preset(32, 2, 1, 64, 0.0, 640, 250, 0.003, 0),
+        "gpu": Preset(64, 2, 1, 128, 0.0, 2560, 250, 0.003, 0),
+    },
+    "copy": {
+        "cpu": Preset(64, 2, 1, 128, 0.0, 800, 400, 0.003, 30),
+        "gpu": Preset(64, 2, 2, 128, 0.0, 4000, 500, 0.002, 50),
+    },
+    "pronunciation": {
+        "cpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
+        "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, 4000, 0.001, 500),
+    },
+    "pronouncer": {
+        "cpu": PRONOUNCER,
+        "gpu": replace(PRONOUNCER, tokens=6000, steps=30000, warmup=1000),
+    },
+    "map": {
+        "cpu": Preset(32, 4, 1, 64, 0.0, 1000, 300, 0.005, 20),
+        "gpu": Preset(64, 4, 2, 128, 0.0, 4000, 600, 0.003, 40),
+    },
+    "longer-input": {
+        "cpu": Preset(64, 2, 2, 128, 0.0, 640, 300, 0.002, 50),
+        "gpu": Preset(64, 2, 2, 128, 0.0, 2560, 800, 0.002, 50),
+    },
+    "heads": {
+        "cpu": Preset(16, 2, 1, 32, 0.0, 576, 300, 0.005, 0),
+        "gpu": Preset(16, 2, 1, 32, 0.0, 2304, 300, 0.005, 0),
+    },
+    "recurrent-or-attention": {
+        "cpu": Preset(128, 4, 2, 512, 0.0, 700, 150, 0.002, 30),
+        "gpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
+    },
+    "recall": {  # 64 sequences of distance 20 in a batch
+        "cpu": Preset(32, 1, 1, 64, 0.0, 1408, 600, 0.003, 0),
+        "gpu": Preset(32, 1, 1, 64, 0.0, 2816, 600, 0.003, 0),
+    },
+    "norm-and-depth": {
+        "cpu": Preset(32, 2, 12, 128, 0.0, 256, 150, 0.002, 50),
+        "gpu": Preset(32, 2, 12, 128, 0.0, 1024, 150, 0.002, 50),
+    },
 }
 
 
