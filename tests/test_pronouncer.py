@@ -23,7 +23,7 @@ from tfbook.pretrained import (
     load_pronouncer,
 )
 from tfbook.pretrained.pronouncer import without_stress
-from tfbook.pretrained.weights import WEIGHTS, save_pronouncer
+from tfbook.pretrained.stored import WEIGHTS, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_model_with_other_vocabularies(changes, tmp_path):
         ValueError, match=r"model must know 29 letters and 42 sounds.* got \d\d and"
     ):
         Pronouncer(model)
-    save_pronouncer(model, tmp_path, {})
+    save_weights(model, tmp_path, "pronouncer", {})
     with pytest.raises(
         ValueError, match="model must know 29 letters and 42 sounds"
     ):

@@ -7,6 +7,7 @@ from test_pronouncer import some_words
 
 from tfbook.data.pronunciation import load_pronunciation
 from tfbook.pretrained import load_pronouncer, train_pronouncer, weights
+from tfbook.pretrained.stored import hundredths
 from tfbook.training import presets
 from tfbook.training.presets import Preset
 
@@ -79,7 +80,7 @@ def test_folder_that_cannot_be_fails_before_training(
 
 
 def test_losses_are_told_in_a_hundred_means():
-    assert weights.hundredths([1.0, 2.0]) == [1.0, 2.0]
-    means = weights.hundredths([float(i) for i in range(1, 1051)])
+    assert hundredths([1.0, 2.0]) == [1.0, 2.0]
+    means = hundredths([float(i) for i in range(1, 1051)])
     assert len(means) == 100 and means[0] == 5.5 and means[-1] == 1045.0
     assert sum(means) / 100 == pytest.approx(525.5, abs=1)

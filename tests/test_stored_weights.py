@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from test_pronouncer import tiny_model
 
 from tfbook.pretrained import load_pronouncer
-from tfbook.pretrained.weights import save_pronouncer
+from tfbook.pretrained.stored import save_weights
 
 NAMES = ("pronouncer.safetensors", "pronouncer.json")
 
@@ -17,7 +17,7 @@ NAMES = ("pronouncer.safetensors", "pronouncer.json")
 @pytest.fixture
 def stored(tmp_path):
     """A folder with a tiny random model and its card."""
-    save_pronouncer(tiny_model(), tmp_path, {"seed": 7})
+    save_weights(tiny_model(), tmp_path, "pronouncer", {"seed": 7})
     return tmp_path
 
 
@@ -40,7 +40,7 @@ def test_what_is_stored_is_what_is_loaded(changes, tmp_path):
     """Every weight, rounded to 16 bits once, and the config; the model given stays as it is."""
     model = tiny_model(**changes)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
-    card = save_pronouncer(model, tmp_path, {"seed": 7})
+    card = save_weights(model, tmp_path, "pronouncer", {"seed": 7})
     assert card["seed"] == 7
     loaded = load_pronouncer(tmp_path).model
     assert loaded.config == model.config
@@ -54,7 +54,7 @@ def test_what_is_stored_is_what_is_loaded(changes, tmp_path):
         loaded(source, target), model(source, target), atol=2e-2, rtol=0
     )
     ours, theirs = (
-        save_pronouncer(m, tmp_path, {})["sha256"] for m in (model, loaded)
+        save_weights(m, tmp_path, "pronouncer", {})["sha256"] for m in (model, loaded)
     )
     assert ours == theirs, "storing again changes nothing"
 
@@ -113,7 +113,7 @@ def test_weights_that_fit_their_hash_and_nothing_else(stored, content):
 def test_swapped_weights(stored, tmp_path_factory):
     """Another model's weights of the same shape, whose card would say so."""
     other = tmp_path_factory.mktemp("other")
-    save_pronouncer(tiny_model(), other, {})
+    save_weights(tiny_model(), other, "pronouncer", {})
     (stored / NAMES[0]).write_bytes((other / NAMES[0]).read_bytes())
     with pytest.raises(ValueError, match="damaged, or another's"):
         load_pronouncer(stored)

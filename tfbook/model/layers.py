@@ -131,14 +131,16 @@ class InputEmbedding(nn.Module):
     (Vaswani et al. 2017, sections 3.4, 3.5, 5.4).
 
     ids: (B, T) integers; the first of them stands at position `past`. Returns (B,
-    T, d_model). With rotary positions or none, nothing is added here. Raises
+    T, d_model). With rotary positions or none, nothing is added here; scaled=False
+    leaves the factor out, as GPT, BERT and Whisper do. Raises
     TypeError for ids that are not integers; ValueError for ids of another rank,
     empty, on another device, outside the vocabulary, or reaching beyond max_length.
     """
 
-    def __init__(self, vocab, config):
+    def __init__(self, vocab, config, scaled=True):
         super().__init__()
         self.tokens = nn.Embedding(vocab, config.d_model)
+        self.scale = math.sqrt(config.d_model) if scaled else 1.0
         if config.positions == "learned":
             self.places = nn.Embedding(config.max_length, config.d_model)
         self.dropout = Dropout(config.dropout)
@@ -147,7 +149,7 @@ class InputEmbedding(nn.Module):
     def forward(self, ids, past=0, name="ids"):
         self._check(ids, past, name)
         x = self.tokens(ids)  # (B, T, d_model)
-        x = x * math.sqrt(x.size(-1))
+        x = x * self.scale
         if self.positions == "sinusoidal":
             x = x + sinusoidal_positions(*x.shape[1:], past, like=x)  # (T, d_model)
         elif self.positions == "learned":

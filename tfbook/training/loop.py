@@ -115,17 +115,25 @@ class Training:
             total += loss.item()
         return total
 
+    def place(self):
+        """Where in the data the training stands, as {name: tensor}."""
+        return {"order": self.before_epoch, "left": torch.tensor(len(self.batches))}
+
+    def go_to(self, place):
+        """Return to what `place` told."""
+        self.before_epoch = place["order"]
+        self.order.set_state(self.before_epoch)
+        batches = bucket(self.pairs, self.recipe.tokens, self.order)
+        self.batches = batches[: place["left"].item()]
+
     def save(self, path):
         """Write all that the next step depends on into one file."""
         tensors = {f"model.{n}": p for n, p in self.model.named_parameters()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": x for name, x in state.items()}
         tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
-        tensors["left"] = torch.tensor(len(self.batches))
-        tensors["order"], tensors["chance"] = (
-            self.before_epoch,
-            torch.get_rng_state(),
-        )
+        tensors["chance"] = torch.get_rng_state()
+        tensors |= self.place()
         kind = next(self.model.parameters()).device.type
         if kind != "cpu":
             chance = torch.get_device_module(kind).get_rng_state()
@@ -149,10 +157,7 @@ class Training:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.losses = tensors["losses"].tolist()
-        self.before_epoch = tensors["order"]
-        self.order.set_state(self.before_epoch)
-        batches = bucket(self.pairs, self.recipe.tokens, self.order)
-        self.batches = batches[: tensors["left"].item()]
+        self.go_to(tensors)
         torch.set_rng_state(tensors["chance"])
         if kind != "cpu":
             torch.get_device_module(kind).set_rng_state(tensors["device_chance"])
@@ -171,15 +176,22 @@ def train(model, pairs, recipe, seed=0, report=None, checkpoint=None, every=500)
     step. Raises ValueError when the model's pad is not the batches', or the
     checkpoint is damaged or another training's.
     """
-    training = Training(model, pairs, recipe, seed)
+    return run(Training(model, pairs, recipe, seed), report, checkpoint, every)
+
+
+def run(training, report=None, checkpoint=None, every=500):
+    """Take a training from where it stands, or its checkpoint stands, to its last step;
+    arguments and result as in `train`.
+    """
     if checkpoint and Path(checkpoint).exists():
         training.load(checkpoint)
-    model.train()
-    while len(training.losses) < recipe.steps:
+    training.model.train()
+    steps = training.recipe.steps
+    while len(training.losses) < steps:
         training.step()
         if checkpoint and len(training.losses) % every == 0:
             training.save(checkpoint)
         if report:
-            report(training.losses, recipe.steps)
-    model.eval()
+            report(training.losses, steps)
+    training.model.eval()
     return training.losses

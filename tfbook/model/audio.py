@@ -1,0 +1,59 @@
+"""Sound: from a wave to the loudness of its pitches over time."""
+
+import math
+
+import torch
+
+
+def mel_filters(n_mels, n_fft, rate):
+    r"""Triangles that sum frequencies into bands of equal width on the mel scale.
+
+    The scale of Slaney 1998: straight below 1,000 Hz, logarithmic above, as ears hear;
+    each triangle has the area 1. rate: samples a second. Returns (n_mels, 1 + n_fft/2),
+    for the frequencies 0 to rate/2. Raises ValueError when a band would hold no frequency.
+    """
+    top = torch.tensor(rate / 2, dtype=torch.float64)
+    edges = _to_hertz(torch.linspace(0, float(_to_mel(top)), n_mels + 2).double())
+    found = torch.linspace(0, rate / 2, 1 + n_fft // 2).double()  # (F,) in Hz
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (found - low) / (middle - low)  # (n_mels, F)
+    falling = (high - found) / (high - middle)  # (n_mels, F)
+    filters = torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)
+    if (filters.sum(dim=1) == 0).any():
+        raise ValueError(
+            f"n_mels must be fewer for n_fft={n_fft} and rate={rate}, got {n_mels}"
+        )
+    return filters.float()  # (n_mels, F)
+
+
+def _to_mel(hertz):
+    above = 15 + 27 * (hertz.clamp(min=1000) / 1000).log() / math.log(6.4)
+    return torch.where(hertz < 1000, hertz * 3 / 200, above)
+
+
+def _to_hertz(mel):
+    above = 1000 * ((mel - 15) * math.log(6.4) / 27).exp()
+    return torch.where(mel < 15, mel * 200 / 3, above)
+
+
+def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
+    r"""Waves (B, samples) to their log-mel spectrograms (B, n_mels, samples // hop).
+
+    The squared magnitudes of the short-time Fourier transform, summed by `mel_filters`;
+    then $\log_{10}$, no lower than 8 below the row's highest, and moved by
+    $(x + 4) / 4$ to lie near 0 and 1. The defaults are those of Whisper (Radford et al.
+    2023): windows of 25 ms, one each 10 ms. Raises ValueError for another rank or for
+    less than one window.
+    """
+    if wave.dim() != 2 or wave.size(1) < n_fft:
+        raise ValueError(
+            f"wave must be (B, samples) with at least n_fft={n_fft} samples, "
+            f"got {tuple(wave.shape)}"
+        )
+    window = torch.hann_window(n_fft, device=wave.device)
+    spectrum = torch.stft(wave, n_fft, hop, window=window, return_complex=True)
+    power = spectrum[..., :-1].abs() ** 2  # (B, F, T)
+    filters = mel_filters(n_mels, n_fft, rate).to(wave.device)  # (n_mels, F)
+    loud = (filters @ power).clamp(min=1e-10).log10()  # (B, n_mels, T)
+    loud = torch.maximum(loud, loud.amax(dim=(1, 2), keepdim=True) - 8)
+    return (loud + 4) / 4
