@@ -682,8 +682,9 @@ def house(tmp_path, monkeypatch):
         "tfbook/deep/down.py": "def h():\n    pass\n",
         "tfbook/plot.py": "",
         "tfbook/book.mplstyle": "a: 1\n",
-        "tfbook/pretrained/pronouncer.py": "def load():\n    pass\n",
-        "tfbook/weights/small.json": "{}",
+        "tfbook/pretrained/weights.py": "def load():\n    pass\n",
+        "tfbook/weights/pronouncer.json": "{}",
+        "tfbook/weights/python_gpt.json": "{}",
         "experiments/results/long.json": "{}",
         "experiments/results/other.json": "{}",
     }
@@ -695,7 +696,7 @@ def house(tmp_path, monkeypatch):
     path = tmp_path / "book" / "4-code" / "1-sums.ipynb"
     path.parent.mkdir(parents=True)
     imports = (
-        "from tfbook import f, plot\nfrom tfbook.pretrained.pronouncer import load"
+        "from tfbook import f, plot\nfrom tfbook.pretrained.weights import load"
     )
     save(path, imports, "results = 'experiments/results/long.json'", "print(2)")
     return path
@@ -714,7 +715,8 @@ def save(path, *sources):
         ("tfbook/deep/down.py", "pass", "return 1", True),
         ("tfbook/unused.py", "pass", "return 1", False),
         ("tfbook/book.mplstyle", "1", "2", True),
-        ("tfbook/weights/small.json", "{}", "[]", True),
+        ("tfbook/weights/pronouncer.json", "{}", "[]", True),
+        ("tfbook/weights/python_gpt.json", "{}", "[]", False),
         ("experiments/results/long.json", "{}", "[]", True),
         ("experiments/results/other.json", "{}", "[]", False),
         ("requirements.txt", "torch==2.0.0", "torch==2.0.1", True),

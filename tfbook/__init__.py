@@ -2,8 +2,9 @@
 Transformer".
 
 Axis legend, for every shape comment in this package: B batch T target length S
-source length H heads D head width V vocabulary and the widths d_model, d_head = D,
-d_ff. Batch comes first; masks are boolean, True = may attend.
+source length H heads D head width V vocabulary C channels of a picture F frequencies
+of a sound and the widths d_model, d_head = D, d_ff. Batch comes first; masks are
+boolean, True = may attend.
 """
 
 from tfbook.decoding import beam_search, beam_search_nbest, greedy_decode, sample

@@ -32,8 +32,10 @@ BOOK = ROOT / "book"
 CELL_TIMEOUT = 600  # seconds
 NAMED = r"(?:^|-m )(tfbook(?:\.\w+)*)(?=\s|$)"
 READ_BY = {
-    "tfbook.plot.": "tfbook/book.mplstyle",
-    "tfbook.pretrained.": "tfbook/weights/*",
+    "tfbook.plot": "tfbook/book.mplstyle",
+    "tfbook.pretrained.weights": "tfbook/weights/pronouncer.*",
+    "tfbook.pretrained.python_gpt": "tfbook/weights/python_gpt.*",
+    "tfbook.pretrained.spoken_digits": "tfbook/weights/spoken_digits.*",
 }
 KEPT_METADATA = ("tags", "mystnb", "jupyter")
 # An absolute path, or an object's address: both differ on the next machine.
@@ -159,12 +161,7 @@ def stamp(path):
         (name, without_docstrings(module_file(name)).encode())
         for name in sorted(modules)
     ]
-    patterns = {
-        READ_BY[room]
-        for name in modules
-        for room in READ_BY
-        if f"{name}.".startswith(room)
-    }
+    patterns = {READ_BY[name] for name in modules & READ_BY.keys()}
     files = {file for pattern in patterns for file in ROOT.glob(pattern)}
     results = re.findall(r"[\w.-]+\.json", code)
     files |= {

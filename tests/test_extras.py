@@ -1,0 +1,110 @@
+"""What needs an optional package: left out without it, an error where it is required."""
+
+import ast
+import importlib.util
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+READERS = {  # a module of ours: the extra whose package it opens
+    "tfbook.data.speech": "sound",
+    "tfbook.pretrained.minilm": "pretrained",
+    "tfbook.pretrained.whisper": "pretrained",
+}
+
+
+@pytest.fixture(scope="module")
+def extras():
+    """The root's conftest, under a name of its own."""
+    spec = importlib.util.spec_from_file_location("extras", ROOT / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def without_sound(extras, monkeypatch):
+    """A machine that has all but the sound extra."""
+
+    def find_spec(package):
+        return None if package == "espeakng_loader" else object()
+
+    monkeypatch.setattr(extras.importlib.util, "find_spec", find_spec)
+    monkeypatch.delenv("TFBOOK_EXTRAS", raising=False)
+
+
+def sources():
+    """The name and the code of every lesson and every file of tests."""
+    for path in sorted((ROOT / "book").glob("*/*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(c.source for c in cells if c.cell_type == "code")
+        yield path.relative_to(ROOT).as_posix(), code
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def imported(code):
+    """Dotted names that a piece of code imports."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_each_extra_is_one_that_can_be_installed(extras):
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = tomllib.loads(text)["project"]["optional-dependencies"]
+    for extra, packages in extras.PACKAGES.items():
+        pinned = {
+            line.partition("==")[0].replace("-", "_") for line in found[extra]
+        }
+        assert pinned == set(packages)
+        assert all("==" in line for line in found[extra])
+
+
+def test_who_needs_an_extra_is_listed(extras):
+    names = [name for name, _ in sources()]
+    assert all(any(part in name for name in names) for part in extras.NEEDS)
+    for name, code in sources():
+        wanted = {READERS[module] for module in imported(code) if module in READERS}
+        assert wanted <= extras.needs(name, extras.PACKAGES), name
+
+
+def test_without_an_extra_its_tests_are_left_out_and_named(extras, without_sound):
+    items = [
+        SimpleNamespace(nodeid=nodeid)
+        for nodeid in (
+            "tests/test_speech.py::test_a",
+            "tests/test_masks.py::test_b",
+        )
+    ]
+    told = []
+    hook = SimpleNamespace(pytest_deselected=lambda items: told.extend(items))
+    config, gone = SimpleNamespace(hook=hook), items[0]
+    extras.pytest_configure(config)
+    extras.pytest_collection_modifyitems(config, items)
+    assert told == [gone] and [item.nodeid for item in items] == [
+        "tests/test_masks.py::test_b"
+    ]
+    header = extras.pytest_report_header(config)
+    assert "sound" in header and "test_speech" in header
+    assert "test_minilm" not in header and "make extras" in header
+
+
+def test_required_extras_are_an_error_when_absent(
+    extras, without_sound, monkeypatch
+):
+    monkeypatch.setenv("TFBOOK_EXTRAS", "required")
+    with pytest.raises(pytest.UsageError, match=r"\['sound'\] must be installed"):
+        extras.pytest_configure(SimpleNamespace())
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda package: object()
+    )
+    extras.pytest_configure(SimpleNamespace())
+    assert extras.pytest_report_header(SimpleNamespace()) is None
