@@ -133,7 +133,7 @@ def _package():
         import espeakng_loader
     except ImportError as error:
         raise ImportError(
-            "speak needs espeakng-loader, the extra 'sound': make extras"
+            "voice needs espeakng-loader, the extra 'sound': make extras"
         ) from error
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
@@ -147,7 +147,7 @@ def _engine():
         rate = engine.espeak_Initialize(RETRIEVE, 0, data.encode(), 0)
         if rate <= 0:
             raise ImportError(
-                f"data of espeakng-loader must be in {data}: make extras"
+                f"voice needs the data of espeakng-loader in {data}: make extras"
             )
         yield engine, rate
     finally:
