@@ -158,8 +158,7 @@ def _noisy(waves, generator, tilt, decibels):
 
 def _babble(waves, generator, decibels):
     others = torch.stack([waves.roll(i, dims=0) for i in (1, 2, 3)]).sum(dim=0)
-    others = others / others.square().mean(dim=1, keepdim=True).sqrt()
-    return mixed(waves, others, decibels)
+    return mixed(waves, others / loudness(others), decibels)
 
 
 def _in_a_room(waves, generator):
@@ -194,15 +193,20 @@ def augmented(waves, generator):
     """Clips (B, up to 8000), 16-bit whole numbers, as they might have been recorded:
     each in its own way, then `fit`, (B, 8000).
     """
-    factor = 2 ** _draw(waves, generator, -0.32, 0.32)
-    x = F.pad(waves.float() / 2**15, (0, 2000))
+    x, ends = waves.float() / 2**15, _ends(waves)
+    factor = 2 ** float(
+        _draw(x[:1], generator, -0.3, 0.6)
+    )  # one pace for the batch
+    x, ends = stretched(x, factor)[:, :10000], ends * factor
+    factor = 2 ** _draw(x, generator, -0.32, 0.32)
+    x = F.pad(x, (0, 1500))
     x = (
         F.pad(resampled(x, factor), (EDGE, EDGE))
         * _draw(x, generator, -1, 1).sign()
     )
     x = _heard(x, generator)
     starts = EDGE - _draw(x, generator, -200, EDGE).int()
-    ends = EDGE + _ends(waves) / factor + _draw(x, generator, -200, EDGE)
+    ends = EDGE + ends / factor + _draw(x, generator, -200, EDGE)
     cuts = zip(
         x, starts.flatten().tolist(), ends.int().flatten().tolist(), strict=True
     )

@@ -85,13 +85,9 @@ def fit(waves):
     return cut * LOUDNESS / cut.square().mean(dim=1, keepdim=True).sqrt()
 
 
-def read_folder(folder):
-    """The labelled recordings of a folder: [(path, digit, speaker)], sorted by name.
-
-    Files are named {label}_{speaker}_{index}.wav, such as 7_jackson_32.wav; a label is
-    0 to 9 or zero to nine, and a speaker's name may hold underscores. Other kinds of
-    files are left alone. Raises ValueError for a missing folder, one without WAV files
-    and a WAV file with another name.
+def wave_files(folder):
+    """The .wav files of a folder, sorted by name; other files are left alone. Raises
+    ValueError for a missing folder and one without any.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -99,18 +95,20 @@ def read_folder(folder):
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".wav")
     if not paths:
         raise ValueError(f"folder must hold .wav files, got {folder}: none")
-    return [(path, *read_name(path)) for path in paths]
+    return paths
 
 
 def read_name(path):
-    """The digit and the speaker that a file's name tells. Raises ValueError."""
+    """The digit and the speaker that a file's name tells: {label}_{speaker}_{index}.wav,
+    such as 7_jackson_32.wav, where a label is 0 to 9 or zero to nine and a speaker may
+    have underscores. Raises ValueError for any other name.
+    """
     found = re.fullmatch("([^_]+)_(.+)_([^_]+)", path.stem)
     if not found:
         raise ValueError(
             f"path must be named {{label}}_{{speaker}}_{{index}}.wav, got {path.name}"
         )
-    label = found[1].lower()
-    labels = [*map(str, range(10)), *DIGITS]
+    label, labels = found[1].lower(), [*map(str, range(10)), *DIGITS]
     if label not in labels:
-        raise ValueError(f"label must be 0 to 9 or zero to nine, got {path.name}")
+        raise ValueError(f"label must be 0 to 9 or zero to nine, got {found[1]!r}")
     return labels.index(label) % 10, found[2]
