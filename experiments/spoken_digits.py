@@ -22,7 +22,8 @@ from provenance import touch_test, write
 from safetensors.torch import load_file, save_file
 
 from tfbook.baselines.convolution import convolutional_net
-from tfbook.data.distortions import DISTORTIONS, augmented
+from tfbook.data.augmentation import augmented
+from tfbook.data.distortions import DISTORTIONS
 from tfbook.data.recordings import DIGITS, fit
 from tfbook.data.spoken_digits import spoken_digits
 from tfbook.model.audio import SpectrogramTransformer, picture, spec_augment

@@ -51,6 +51,12 @@ def command_line():
     teach.add_argument(
         "--start", metavar="DIR", help="go on from the weights in this folder"
     )
+    add_evaluate(commands)
+    return parser
+
+
+def add_evaluate(commands):
+    """The command evaluate and its options."""
     score = commands.add_parser(
         "evaluate", help="error rates on validation words, or on recorded digits"
     )
@@ -62,7 +68,6 @@ def command_line():
         "LABEL_SPEAKER_INDEX.wav, LABEL from 0 to 9 or zero to nine (default: the "
         "synthetic voices held out for validation)",
     )
-    return parser
 
 
 def main(arguments=None):

@@ -70,8 +70,8 @@ def fit(waves):
     waves = waves - waves.mean(dim=1, keepdim=True)
     if (waves.abs().amax(dim=1) < 1e-5).any():
         raise ValueError("waves must not be silent, got one that is")
-    tail = -waves.size(1) % FRAME
-    power = F.pad(waves, (0, tail)).unflatten(1, (-1, FRAME)).square().mean(dim=2)
+    padded = F.pad(waves, (0, -waves.size(1) % FRAME)).square()
+    power = padded.unflatten(1, (-1, FRAME)).mean(dim=2)  # (B, frames)
     power = F.avg_pool1d(power, 3, 1, 1, count_include_pad=False)  # (B, frames)
     level = 10 * (power + 1e-9).log10()
     loud = level.amax(dim=1, keepdim=True)
@@ -110,5 +110,7 @@ def read_name(path):
         )
     label, labels = found[1].lower(), [*map(str, range(10)), *DIGITS]
     if label not in labels:
-        raise ValueError(f"label must be 0 to 9 or zero to nine, got {found[1]!r}")
+        raise ValueError(
+            f"path must start with 0 to 9 or zero to nine, got {path.name}"
+        )
     return labels.index(label) % 10, found[2]

@@ -56,7 +56,7 @@ def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
     window = torch.hann_window(n_fft, device=wave.device)
     spectrum = torch.stft(wave, n_fft, hop, window=window, return_complex=True)
     power = spectrum[..., :-1].abs() ** 2  # (B, F, T)
-    filters = mel_filters(n_mels, n_fft, rate).to(wave.device)  # (n_mels, F)
+    filters = mel_filters(n_mels, n_fft, rate).to(power)  # (n_mels, F)
     loud = (filters @ power).clamp(min=1e-10).log10()  # (B, n_mels, T)
     loud = torch.maximum(loud, loud.amax(dim=(1, 2), keepdim=True) - 8)
     return (loud + 4) / 4
