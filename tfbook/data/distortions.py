@@ -55,8 +55,8 @@ def transposed(waves, semitones):
     """The pitch and formants moved by semitones, a twelfth of an octave each, at the
     same pace.
     """
-    factor = 2 ** (semitones / 12)
-    return resampled(stretched(waves, factor), factor)[:, : waves.size(1)]
+    factor, n = 2 ** (semitones / 12), waves.size(1)
+    return resampled(F.pad(stretched(waves, factor), (0, n)), factor)[:, :n]
 
 
 def filtered(waves, response):
