@@ -26,7 +26,7 @@ from tfbook.data.augmentation import augmented
 from tfbook.data.distortions import DISTORTIONS
 from tfbook.data.recordings import DIGITS, fit
 from tfbook.data.spoken_digits import spoken_digits
-from tfbook.model.audio import SpectrogramTransformer, picture, spec_augment
+from tfbook.model.audio import SpectrogramTransformer, picture, spec_augment, warp
 from tfbook.model.config import TransformerConfig
 from tfbook.pretrained.spoken_digits import Listener, load_listener
 from tfbook.pretrained.stored import WEIGHTS, hundredths, save_weights
@@ -34,14 +34,16 @@ from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import Preset
 
 SEEDS = (0, 1, 2)
-SHIPPED = Preset(96, 4, 4, 192, 0.0, 64 * 26, 5000, 2e-3, 200, label_smoothing=0.05)
+SHIPPED = Preset(
+    128, 4, 4, 256, 0.0, 64 * 26, 7500, 1.5e-3, 200, label_smoothing=0.05
+)
 SHORT = replace(SHIPPED, steps=400, warmup=50)
 CLIPS = {
     "train": (10000, 0, 0.3),
     "validation": (1000, 1, 0.0),
     "test": (1000, 2, 0.0),
 }
-POOL, MASKS = 30000, (6, 8)
+POOL, MASKS = 40000, (6, 8)
 FLITE = {
     "kal": 105,
     "kal16": 105,
@@ -87,7 +89,10 @@ def drawer(found, masks):
 
     def draw(chance):
         drawn = torch.randint(len(pictures), (64,), generator=chance)
-        return spec_augment(pictures[drawn].float(), *masks, chance), digits[drawn]
+        some = pictures[drawn].float()
+        if any(masks):
+            some = warp(warp(some, 3, 8, chance), 2, 3, chance)
+        return spec_augment(some, *masks, chance), digits[drawn]
 
     return draw
 

@@ -16,6 +16,7 @@ from tfbook.model.audio import (
     mel_filters,
     picture,
     spec_augment,
+    warp,
 )
 
 B, SAMPLES = 3, 2003
@@ -154,3 +155,19 @@ def test_the_model_is_a_vit_on_the_picture():
     assert model.vit.patch_size == (8, 5) and model.vit.image_shape == (1, 40, 25)
     quieter = model(waves.double() / 10)
     torch.testing.assert_close(quieter, logits, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_warping_moves_a_place_and_keeps_both_ends(axis):
+    ramp = torch.arange(31.0).view((1, 1, -1, 1) if axis == 2 else (1, 1, 1, -1))
+    pictures = ramp.expand(50, 1, 31 if axis == 2 else 7, 7 if axis == 2 else 31)
+    bent = warp(pictures, axis, 5, torch.Generator().manual_seed(0))
+    line = bent.select(5 - axis, 0)[:, 0]  # (50, 31)
+    assert torch.allclose(line[:, [0, -1]], torch.tensor([0.0, 30.0]), atol=1e-4)
+    steps = line.diff(dim=1)
+    assert (steps > 0).all() and (steps.amax(dim=1) > 1.02).double().mean() > 0.8
+    farthest = (line - torch.arange(31)).abs().amax(dim=1)
+    assert farthest.max() <= 5.01 and farthest.max() > 3.5
+    assert torch.allclose(warp(pictures, axis, 0), pictures, atol=1e-4)
+    with pytest.raises(ValueError, match=r"most must be .*third of 31, got 11"):
+        warp(pictures, axis, 11)

@@ -48,9 +48,9 @@ def _heard(x, generator):
     echo = room(draw(0.1, 0.7), draw(0, 1.5), generator)
     x = filtered(x, some(0.5, response * echo, response))
     x = some(
-        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(0, 40)), x
+        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(-3, 35)), x
     )
-    x = some(0.2, babble(x, None, draw(5, 30)), x)
+    x = some(0.35, babble(x, None, draw(3, 25)), x)
     x = x / x.abs().amax(dim=1, keepdim=True)
     x = some(0.2, clipped(x, draw(0.1, 1)), x)
     return some(0.2, rounded(x * draw(0.05, 1)), x)
