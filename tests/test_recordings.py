@@ -87,9 +87,7 @@ def test_what_8000_samples_cannot_hold_does_not_fold_back():
 def test_what_is_no_wav_file_is_refused(content, tmp_path):
     path = tmp_path / "1_x_0.wav"
     path.write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r"path must be a WAV file, got .*1_x_0.wav"
-    ):
+    with pytest.raises(ValueError, match="path must be a WAV file, got "):
         read_wave(path)
 
 

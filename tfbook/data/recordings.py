@@ -28,12 +28,11 @@ def read_wave(path):
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of notes in the file that nobody reads
+            # of notes in the file that nobody reads
+            warnings.simplefilter("ignore")
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy raises whatever the bytes lead to
-        raise ValueError(f"path must be a WAV file, got {path}: {error}") from error
+        raise ValueError(f"path must be a WAV file, got {error}") from error
     wave = torch.from_numpy(samples.astype("float64"))  # copies
     if samples.dtype == "uint8":
         wave = (wave - 128) / 128
@@ -43,7 +42,7 @@ def read_wave(path):
         wave = wave.mean(dim=1)
     if wave.numel() == 0 or not wave.isfinite().all() or rate < 1:
         raise ValueError(
-            f"path must hold finite samples, got {path}: {wave.numel()}"
+            f"path must hold finite samples, got {wave.numel()} samples"
         )
     return wave.float(), rate
 
