@@ -20,7 +20,7 @@ from tfbook.data.distortions import (
 )
 from tfbook.data.recordings import fit
 
-EDGE = 2400  # at most so many samples of silence before and behind a clip
+EDGE = 4000  # at most so many samples of silence before and behind a clip
 
 
 def augmented(waves, generator):
@@ -32,7 +32,8 @@ def augmented(waves, generator):
     factor = 2 ** float(_draw(x[:1], generator, -0.3, 0.6))
     x, ends = stretched(x, factor)[:, :10000], ends * factor
     factor = 2 ** _draw(x, generator, -0.32, 0.32)
-    x = resampled(F.pad(x, (0, 1500)), factor) * _draw(x, generator, -1, 1).sign()
+    x = resampled(F.pad(x, (0, 1500)), factor)[:, :8300]
+    x = x * _draw(x, generator, -1, 1).sign()
     x = _heard(F.pad(x, (EDGE, EDGE)), generator)
     starts = EDGE - _draw(x, generator, -200, EDGE).int()
     ends = EDGE + ends / factor + _draw(x, generator, -200, EDGE)
@@ -50,7 +51,7 @@ def _heard(x, generator):
     x = some(
         0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(-3, 35)), x
     )
-    x = some(0.35, babble(x, None, draw(3, 25)), x)
+    x = some(0.5, babble(x, None, draw(3, 25)), x)
     x = x / x.abs().amax(dim=1, keepdim=True)
     x = some(0.2, clipped(x, draw(0.1, 1)), x)
     return some(0.2, rounded(x * draw(0.05, 1)), x)

@@ -62,8 +62,9 @@ def fit(waves):
     """Waves (B, samples) at 8,000 a second to one second each around what is loud,
     equally loud, (B, 8000).
 
-    The window's middle is the middle of the energy, in decibels above a threshold
-    between the clip's quiet and its loud moments; outside of the clip is silence.
+    The window's middle is the middle of what is loud: moments weigh as the square of
+    their decibels above a threshold between the clip's quiet and its loud moments.
+    Outside of the clip is silence.
     Raises ValueError for a silent wave.
     """
     waves = waves - waves.mean(dim=1, keepdim=True)
@@ -71,11 +72,11 @@ def fit(waves):
         raise ValueError("waves must not be silent, got one that is")
     padded = F.pad(waves, (0, -waves.size(1) % FRAME)).square()
     power = padded.unflatten(1, (-1, FRAME)).mean(dim=2)  # (B, frames)
-    power = F.avg_pool1d(power, 3, 1, 1, count_include_pad=False)  # (B, frames)
+    power = F.avg_pool1d(power, 9, 1, 4, count_include_pad=False)  # over 90 ms
     level = 10 * (power + 1e-9).log10()
     loud = level.amax(dim=1, keepdim=True)
     quiet = torch.maximum(level.quantile(0.1, dim=1, keepdim=True), loud - 40)
-    weight = (level - (quiet + loud) / 2).clamp(min=0) + 1e-6
+    weight = (level - 0.4 * quiet - 0.6 * loud).clamp(min=0) ** 2 + 1e-6
     times = FRAME * (torch.arange(weight.size(1)) + 0.5)
     middle = (weight * times).sum(dim=1) / weight.sum(dim=1)  # (B,)
     at = (middle - LENGTH / 2).round().long()[:, None] + torch.arange(LENGTH)
