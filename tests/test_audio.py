@@ -125,6 +125,15 @@ def test_pictures_have_mean_0_and_variance_1_whatever_the_level():
     torch.testing.assert_close(picture(waves / 8), seen, atol=1e-3, rtol=0)
 
 
+def test_what_is_50_db_below_the_loudest_is_as_silence():
+    waves = torch.randn(B, 8000)
+    waves[:, 4000:] = 0
+    faint = waves + 1e-4 * torch.randn(B, 8000)
+    torch.testing.assert_close(picture(faint), picture(waves), atol=1e-2, rtol=0)
+    audible = waves + 3e-2 * torch.randn(B, 8000)
+    assert (picture(audible) - picture(waves)).abs().max() > 0.3
+
+
 def test_spec_augment_blanks_a_band_and_a_stretch():
     pictures = torch.ones(50, 1, 13, 17)
     chance = torch.Generator().manual_seed(0)
