@@ -38,7 +38,7 @@ SHIPPED = Preset(
     128, 4, 4, 256, 0.0, 64 * 26, 7500, 1.5e-3, 200, label_smoothing=0.05
 )
 SHORT = replace(  # as many weights as the convolutional net
-    SHIPPED, d_model=96, d_ff=192, steps=800, learning_rate=2e-3, warmup=100
+    SHIPPED, d_model=96, d_ff=192, steps=600, learning_rate=2e-3, warmup=100
 )
 CLIPS = {
     "train": (10000, 0, 0.3),

@@ -44,17 +44,34 @@ def augmented(waves, generator):
 def _heard(x, generator):
     """Waves through a random place, microphone and line."""
     draw, some = partial(_draw, x, generator), partial(_some, generator)
-    response = equaliser(draw(0, 8) * torch.randn(len(x), 9, generator=generator))
+    # synthesisers are brighter than people, whose consonants are softer
+    x = _emphasised(x, draw(-0.3, 0.8), draw(0, 5), generator)
+    tilt = draw(-24, 6) * torch.linspace(0, 1, 9)
+    curve = draw(0, 8) * torch.randn(len(x), 9, generator=generator)
+    response = equaliser(curve + tilt)
     response = response * some(0.3, band(draw(50, 400), draw(2500, 4000)), 1.0)
     echo = room(draw(0.1, 0.7), draw(0, 1.5), generator)
     x = filtered(x, some(0.5, response * echo, response))
     x = some(
-        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(-3, 35)), x
+        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(0, 40)), x
     )
     x = some(0.5, babble(x, None, draw(3, 25)), x)
     x = x / x.abs().amax(dim=1, keepdim=True)
     x = some(0.2, clipped(x, draw(0.1, 1)), x)
     return some(0.2, rounded(x * draw(0.05, 1)), x)
+
+
+def _emphasised(x, power, decibels, generator):
+    """Waves whose soft moments are made softer, as the envelope to a power, (B, 1),
+    and whose level wavers by decibels, (B, 1).
+    """
+    envelope = F.avg_pool1d(x.square(), 160, 80, 40).sqrt()  # (B, frames)
+    envelope = envelope / envelope.amax(dim=1, keepdim=True)
+    wavering = decibels * torch.randn(len(x), 24, generator=generator)
+    gains = envelope.clamp(min=1e-3) ** power, 10 ** (wavering / 20)
+    for gain in gains:
+        x = x * F.interpolate(gain[:, None], x.size(1), mode="linear")[:, 0]
+    return x
 
 
 def _draw(x, generator, low, high):
