@@ -6,12 +6,8 @@ import sys
 from collections import Counter
 from functools import partial
 
-from scipy.stats import binomtest
-
 from tfbook.data.pronunciation import load_pronunciation
-from tfbook.data.recordings import DIGITS
 from tfbook.pretrained.pronouncer import check_word
-from tfbook.pretrained.spoken_digits import load_listener
 from tfbook.pretrained.weights import load_pronouncer, train_pronouncer
 from tfbook.training.progress import Bar, lines
 
@@ -174,6 +170,10 @@ def evaluate_speech(folder):
     """Print how many digits of a folder, or of the validation voices, are heard right:
     of all, by speaker, and what is mixed up most; a bad file is reported and left out.
     """
+    # here, since scipy takes half a second that other commands don't need
+    from tfbook.data.recordings import DIGITS
+    from tfbook.pretrained.spoken_digits import load_listener
+
     status, listener = 0, load_listener()
 
     def complain(error):
@@ -194,6 +194,8 @@ def evaluate_speech(folder):
 
 def share(right):
     """A share of truths in words, with its 95 % interval (Wilson 1927)."""
+    from scipy.stats import binomtest
+
     found = binomtest(sum(right), len(right))
     low, high = found.proportion_ci(method="wilson")
     return (
