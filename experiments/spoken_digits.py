@@ -41,11 +41,11 @@ SHORT = replace(  # as many weights as the convolutional net
     SHIPPED, d_model=96, d_ff=192, steps=600, learning_rate=2e-3, warmup=100
 )
 CLIPS = {
-    "train": (10000, 0, 0.3),
+    "train": (10000, 0, 0.5),
     "validation": (1000, 1, 0.0),
     "test": (1000, 2, 0.0),
 }
-POOL, MASKS = 40000, (6, 8)
+POOL, MASKS = 40000, (4, 6)
 FLITE = {
     "kal": 105,
     "kal16": 105,

@@ -28,6 +28,9 @@ LEARNERS = (
 )  # speak English as learnt
 LEARNT = """z'ero z'iro s'ero|w'an v'an w'on|t'u|tr'i sr'i fr'i|f'or|f'aif f'aiv|s'iks|
     s'even z'even|'eit|n'ain""".split("|")
+VARIED = """z'i:roU z'IroU z'EroU|w'Vn w'A:n w'0n w'Un|t'u: t'U tj'u:|Tr'i: Tr'I tr'i: fr'i:|
+    f'O: f'O:r f'oUr f'oU f'A:r|f'aIv f'A:v f'OIv f'aIf|s'Iks s'i:ks s'Eks|
+    s'Ev@n s'EvEn s'IvIn|'eIt 'Et 'eI|n'aIn n'A:n n'OIn""".split("|")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ def spoken_digits(split, n, seed=0, learners=0.0, report=None):
     """n clips of a split's voices, "train", "validation" or "test", as `Clips`.
 
     Digits in turn; accent, voice, rate (110 to 260 words a minute) and pitch are drawn
-    from the seed. learners: the share of clips with the vowels of another language, as
-    people speak English who learnt it late. Raises ValueError for another split.
+    from the seed. learners: the share of clips that stray from eSpeak's recipe: half with
+    the sounds of another language, as people speak English who learnt it late, half with
+    another vowel. Raises ValueError for another split.
     """
     voices = [name for name in variants() if part_of_voice(name) == split]
     if not voices:
@@ -88,9 +92,12 @@ def _say(digit, voice, chance, learners):
         for low, high in ((110, 261), (10, 90), (0, 1000))
     )
     text, accent = DIGITS[digit], _pick(ACCENTS, chance)
-    if torch.rand((), generator=chance) < learners:
+    kind = torch.rand((), generator=chance)
+    if kind < learners / 2:
         accent = _pick(LEARNERS, chance)
         text = f"[[{_pick(LEARNT[digit].split(), chance)}]]"
+    elif kind < learners:
+        text = f"[[{_pick(VARIED[digit].split(), chance)}]]"
     wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
     loud = (wave.abs() > 0.01 * wave.abs().max()).nonzero()  # (samples, 1)
     wave = resample(wave[int(loud[0]) : int(loud[-1]) + 1], sampling_rate)

@@ -64,12 +64,12 @@ def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
 
 def picture(waves):
     """Waves (B, samples) at 8,000 a second to the pictures that are read: 40 mel bands
-    in windows of 32 ms, one each 10 ms, no lower than 50 dB below the loudest, for what
+    in windows of 32 ms, one each 10 ms, no lower than 70 dB below the loudest, for what
     is softer tells of the recorder; each picture moved and scaled to mean 0 and
     variance 1, (B, 1, 40, samples // 80).
     """
     x = log_mel(waves, rate=8000, n_fft=256, hop=80, n_mels=40)  # (B, 40, T)
-    x = torch.maximum(x, x.amax(dim=(1, 2), keepdim=True) - 5 / 4)
+    x = torch.maximum(x, x.amax(dim=(1, 2), keepdim=True) - 7 / 4)
     deviation, mean = torch.std_mean(x, dim=(1, 2), keepdim=True)
     return ((x - mean) / (deviation + 1e-5))[:, None]  # (B, 1, 40, T)
 
