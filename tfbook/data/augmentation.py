@@ -46,8 +46,8 @@ def _heard(x, generator):
     draw, some = partial(_draw, x, generator), partial(_some, generator)
     # synthesisers are brighter than people, whose consonants are softer
     x = _emphasised(x, draw(-0.3, 0.5), draw(0, 4), generator)
-    tilt = draw(-18, 6) * torch.linspace(0, 1, 9)
-    curve = draw(0, 8) * torch.randn(len(x), 9, generator=generator)
+    tilt = draw(-12, 6) * torch.linspace(0, 1, 9)
+    curve = draw(0, 5) * torch.randn(len(x), 9, generator=generator)
     response = equaliser(curve + tilt)
     response = response * some(0.3, band(draw(50, 400), draw(2500, 4000)), 1.0)
     echo = room(draw(0.1, 0.7), draw(0, 1.5), generator)
