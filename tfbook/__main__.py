@@ -88,7 +88,7 @@ def main(arguments=None):
     except BrokenPipeError:  # Python flushes once more at its end: into nothing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"tfbook: {error}", file=sys.stderr)
         return 2
 
