@@ -72,7 +72,7 @@ def test_the_rate_and_the_level_of_a_recording_hardly_matter(listener, rate):
         picture(fit(resample(x, r)[None])).flatten()
         for x, r in ((wave.float(), 8000), (at_rate / 30, rate), (at_rate, 8000))
     )
-    assert torch.corrcoef(torch.stack((right, softly)))[0, 1] > 0.98
+    assert torch.corrcoef(torch.stack((right, softly)))[0, 1] > 0.95
     assert torch.corrcoef(torch.stack((right, misread)))[0, 1] < 0.9
     assert listener.recognise(at_rate, rate) == pytest.approx(
         listener.recognise(at_rate / 30, rate), abs=1e-3
