@@ -196,7 +196,8 @@ def test_rollout_is_a_walk_by_chance():
     """From a vector behind the last layer a walker steps down: at each layer he stays with
     one half, else takes a head by chance and goes where it looks.
     """
-    maps = torch.rand(1, 3, 2, 4, 4, dtype=torch.float64).softmax(-1)
+    maps = 8 * torch.rand(1, 3, 2, 4, 4, dtype=torch.float64)
+    maps = maps.softmax(-1)
     found, draws = rollout(maps), 40_000
     assert found.shape == (1, 4, 4)
     place = torch.full((draws,), 2)
