@@ -97,6 +97,10 @@ PRESETS = {
         "cpu": Preset(32, 2, 12, 128, 0.0, 256, 150, 0.002, 50),
         "gpu": Preset(32, 2, 12, 128, 0.0, 1024, 150, 0.002, 50),
     },
+    "images": {  # 64 pictures of 16 patches and a class token in a batch
+        "cpu": Preset(64, 4, 2, 128, 0.0, 1088, 1000, 0.003, 50, 0.1),
+        "gpu": Preset(128, 4, 4, 256, 0.0, 4352, 3000, 0.001, 100, 0.1),
+    },
 }
 
 
