@@ -82,7 +82,6 @@ SYSTEMS = {  # class, positions
     "walking": (Walking, "rotary"),
     "walking, near-sighted": (NearSighted, "rotary"),
     "no positions": (Transformer, "none"),
-    "sinusoidal": (Transformer, "sinusoidal"),
 }
 OTHER_DATES = ("one format", "wide years")  # the Transformer, taught other dates
 
