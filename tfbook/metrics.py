@@ -1,6 +1,6 @@
 """How good is it? Scores of free-running output against a reference."""
 
-from math import comb
+from math import comb, sqrt
 
 import torch.nn.functional as F
 
@@ -64,6 +64,23 @@ def sign_test(b, c):
     """
     tail = sum(comb(b + c, k) for k in range(min(b, c) + 1))
     return min(1.0, 2 * tail / 2 ** (b + c))
+
+
+def wilson_interval(right, n, z=1.96):
+    r"""Where a share of successes plausibly lies (Wilson 1927): $\frac{\hat p + z^2/2n
+    \pm z \sqrt{\hat p (1 - \hat p)/n + z^2/4n^2}}{1 + z^2/n}$, with $\hat p$ = right / n.
+
+    right, n: how many of how many. z: how many standard deviations; 1.96 makes 95 %.
+    Unlike $\hat p$ plus and minus so many, it is no single point at 0 or n. Returns
+    (low, high). Raises ValueError unless 0 <= right <= n and n >= 1.
+    """
+    if not 0 <= right <= n or n < 1:
+        raise ValueError(f"right must lie in 0 to n={n}, n at least 1, got {right}")
+    share = right / n
+    middle = share + z**2 / (2 * n)
+    reach = z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    whole = 1 + z**2 / n
+    return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
 
 
 @decoding
