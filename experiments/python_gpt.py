@@ -57,12 +57,17 @@ def train_weights(checkpoint):
     losses = train_drawn(
         model, draw, data, recipe, SEED, lines(print), checkpoint, every=400
     )
+    for p in model.parameters():
+        p.data = p.data.half().float()  # what is stored is what is scored
+    held_out, n_bytes = coded("validation", vocabulary)
+    bits = bits_per_byte(surprises(model, torch.tensor(held_out)), n_bytes)
     card = {
         "command": "python experiments/python_gpt.py --train FILE",
         "data": {"package": "sympy 1.14.0, BSD licence", "sha256": SHA256},
         "seed": SEED,
         "recipe": vars(recipe),
         "losses in nats, hundredths of the training": hundredths(losses),
+        "validation bits per byte": round(bits, 4),
         "merges": vocabulary.merges,
     }
     save_weights(model, WEIGHTS, NAME, card)
@@ -202,12 +207,14 @@ def main():
     if asked_for.train:
         train_weights(asked_for.train)
     model, vocabulary = load_python_gpt()
+    ids, n_bytes = coded("validation", vocabulary)
     files = load_python_source()["validation"]
     asked = prompts(files, vocabulary, 128, N_BYTES)
     counting = score_counting(vocabulary, asked)
     rest = [vocabulary.encode(p.rest)[:N_SAMPLED] for p in asked]
     numbers = {
-        "bytes": coded("validation", vocabulary)[1],
+        "bytes": n_bytes,
+        "ids": len(ids),
         "GPT": score_gpt(model, vocabulary, asked),
         "n-grams": counting,
         "the files themselves": wrote(vocabulary, asked, rest),

@@ -2,6 +2,7 @@
 ids, and the shipped weights.
 """
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -12,9 +13,14 @@ import torch.nn.functional as F
 
 from tfbook import TransformerConfig, sample
 from tfbook.baselines.token_ngrams import TokenNGrams
+from tfbook.data.byte_pairs import BytePairs
+from tfbook.data.python_source import SHA256, load_python_source, one_text
 from tfbook.decoding.stepwise import candidates, draw
 from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
 from tfbook.model.gpt import GPT
+from tfbook.pretrained.python_gpt import load_python_gpt, python_config
+from tfbook.pretrained.stored import read_card
+from tfbook.training.presets import PYTHON_GPT
 
 V, LONGEST = 13, 6
 
@@ -195,3 +201,31 @@ def test_bad_ids_of_ngrams():
             ask([5, -1])
     with pytest.raises(ValueError, match="order must be from 1 to 8, got 9"):
         TokenNGrams(some_ids(), 9, V)
+
+
+def test_shipped_weights_are_what_their_card_says():
+    """Of the corpus at hand, by the recipe at hand, as good as it says on the first files."""
+    model, vocabulary = load_python_gpt()
+    card = read_card("python_gpt")
+    assert card["data"]["sha256"] == SHA256
+    assert card["recipe"] == dataclasses.asdict(PYTHON_GPT)
+    assert model.config == python_config(PYTHON_GPT, len(vocabulary))
+    assert not model.training
+    text = one_text(load_python_source()["validation"])[:20_000]
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    nats = surprises(model, torch.tensor(vocabulary.encode(text)))
+    found = bits_per_byte(nats, len(text.encode()))
+    assert 0.5 < found < 1.5 * card["validation bits per byte"]
+
+
+def test_shipped_vocabulary_was_trained_on_the_training_files():
+    """Its first merges, since all take long: those of pieces counted in every file."""
+    train = load_python_source()["train"]
+    _, vocabulary = load_python_gpt()
+    few = BytePairs.train([train[name] for name in sorted(train)], 270)
+    assert few.merges == vocabulary.merges[:14]
+
+
+def test_missing_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"must hold python_gpt\.safetensors"):
+        load_python_gpt(tmp_path)
