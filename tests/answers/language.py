@@ -49,6 +49,6 @@ WRONG = [
     ),
     (exercises.check_copied, 3, "as a float"),
     (exercises.check_copied, 1.5, "between 0 and 1"),
-    (exercises.check_copied, 0.001, "strip the indentation"),
-    (exercises.check_copied, 0.95, "of at least 20 characters"),
+    (exercises.check_copied, 0.0, "strip the indentation"),
+    (exercises.check_copied, 0.95, "of at least 12 characters"),
 ]

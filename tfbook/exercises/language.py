@@ -59,7 +59,7 @@ def check_copied(answer):
         return "give copied lines / all lines looked at, as a float"
     if not 0 <= answer <= 1:
         return "a share lies between 0 and 1"
-    if answer < 0.02:
-        return "hardly any? strip the indentation on both sides before you compare"
-    if answer > 0.8:
-        return "nearly all? look at lines of at least 20 characters only"
+    if answer == 0:
+        return "none at all? strip the indentation on both sides before you compare"
+    if answer > 0.7:
+        return "nearly all? look at lines of at least 12 characters only"

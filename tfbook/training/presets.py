@@ -110,7 +110,7 @@ PRESETS = {
         "gpu": Preset(32, 2, 12, 128, 0.0, 1024, 150, 0.002, 50),
     },
     "language": {
-        "cpu": Preset(128, 4, 2, 512, 0.0, 1024, 350, 0.003, 40, bfloat16=True),
+        "cpu": Preset(128, 4, 2, 512, 0.0, 1024, 400, 0.003, 40, bfloat16=True),
         "gpu": Preset(128, 4, 2, 512, 0.0, 4096, 1000, 0.003, 100, bfloat16=True),
     },
     "python-gpt": {
