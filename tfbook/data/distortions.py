@@ -10,7 +10,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from tfbook.data.recordings import RATE, fit
+from tfbook.data.recordings import RATE
 
 
 def resampled(waves, factor):
@@ -55,8 +55,8 @@ def transposed(waves, semitones):
     """The pitch and formants moved by semitones, a twelfth of an octave each, at the
     same pace.
     """
-    factor = 2 ** (semitones / 12)
-    return resampled(stretched(waves, factor), factor)[:, : waves.size(1)]
+    factor, n = 2 ** (semitones / 12), waves.size(1)
+    return resampled(F.pad(stretched(waves, factor), (0, n)), factor)[:, :n]
 
 
 def filtered(waves, response):
@@ -67,18 +67,17 @@ def filtered(waves, response):
     return torch.fft.irfft(spectrum * response)[:, : waves.size(1)]
 
 
-def frequencies(n=16384):
-    """Those of the transform of n samples, in Hz."""
-    return torch.fft.rfftfreq(n, 1 / RATE)
+def frequencies():
+    """Those of the transform of 16,384 samples, in Hz, (8193,)."""
+    return torch.fft.rfftfreq(16384, 1 / RATE)
 
 
 def band(low, high, order=4):
     """The response of a channel that passes low to high Hz."""
     f = frequencies().clamp(min=1)
-    low, high = (torch.as_tensor(x).reshape(-1, 1) for x in (low, high))
-    return (
-        (1 + (low / f) ** (2 * order)) * (1 + (f / high) ** (2 * order))
-    ).rsqrt()
+    low, high = (torch.as_tensor(x).reshape(-1, 1) for x in (low, high))  # (B, 1)
+    below, above = (low / f) ** (2 * order), (f / high) ** (2 * order)
+    return ((1 + below) * (1 + above)).rsqrt()
 
 
 def equaliser(decibels):
@@ -156,10 +155,10 @@ def _noisy(waves, generator, tilt, decibels):
     return mixed(waves, noise(waves.shape, tilt, generator), decibels)
 
 
-def _babble(waves, generator, decibels):
+def babble(waves, generator, decibels):
+    """Waves with the next three of the batch behind them, softer by `decibels`."""
     others = torch.stack([waves.roll(i, dims=0) for i in (1, 2, 3)]).sum(dim=0)
-    others = others / others.square().mean(dim=1, keepdim=True).sqrt()
-    return mixed(waves, others, decibels)
+    return mixed(waves, others / loudness(others), decibels)
 
 
 def _in_a_room(waves, generator):
@@ -172,7 +171,7 @@ DISTORTIONS = {
     "none": lambda waves, generator: waves,
     "white noise, 10 dB": partial(_noisy, tilt=0, decibels=10),
     "pink noise, 10 dB": partial(_noisy, tilt=1, decibels=10),
-    "other voices, 10 dB": partial(_babble, decibels=10),
+    "other voices, 10 dB": partial(babble, decibels=10),
     "10 % faster": lambda waves, generator: resampled(waves, 1.1),
     "10 % slower": lambda waves, generator: resampled(F.pad(waves, (0, 2000)), 0.9),
     "3 semitones up": lambda waves, generator: transposed(waves, 3),
@@ -185,57 +184,3 @@ DISTORTIONS = {
     ),
     "a room, 0.4 s of echo": _in_a_room,
 }
-
-
-EDGE = 2400  # at most so many samples of silence before and behind a clip
-
-
-def augmented(waves, generator):
-    """Clips (B, up to 8000), 16-bit whole numbers, as they might have been recorded:
-    each in its own way, then `fit`, (B, 8000).
-    """
-    factor = 2 ** _draw(waves, generator, -0.32, 0.32)
-    x = F.pad(waves.float() / 2**15, (0, 2000))
-    x = (
-        F.pad(resampled(x, factor), (EDGE, EDGE))
-        * _draw(x, generator, -1, 1).sign()
-    )
-    x = _heard(x, generator)
-    starts = EDGE - _draw(x, generator, -200, EDGE).int()
-    ends = EDGE + _ends(waves) / factor + _draw(x, generator, -200, EDGE)
-    cuts = zip(
-        x, starts.flatten().tolist(), ends.int().flatten().tolist(), strict=True
-    )
-    return torch.cat([fit(wave[None, a:b]) for wave, a, b in cuts])
-
-
-def _heard(x, generator):
-    """Waves through a random place, microphone and line."""
-    draw, some = partial(_draw, x, generator), partial(_some, generator)
-    response = equaliser(draw(0, 8) * torch.randn(len(x), 9, generator=generator))
-    response = response * some(0.3, band(draw(50, 400), draw(2500, 4000)), 1.0)
-    echo = room(draw(0.1, 0.7), draw(0, 1.5), generator)
-    x = filtered(x, some(0.5, response * echo, response))
-    x = some(
-        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(0, 40)), x
-    )
-    x = some(0.2, _babble(x, None, draw(5, 30)), x)
-    x = x / x.abs().amax(dim=1, keepdim=True)
-    x = some(0.2, clipped(x, draw(0.1, 1)), x)
-    return some(0.2, rounded(x * draw(0.05, 1)), x)
-
-
-def _draw(x, generator, low, high):
-    """A number from low to high for each row of x, (B, 1)."""
-    return low + (high - low) * torch.rand(len(x), 1, generator=generator)
-
-
-def _some(generator, share, changed, same):
-    """Rows of `changed` with the chance `share`, the others of `same`."""
-    chosen = torch.rand(len(changed), 1, generator=generator) < share
-    return torch.where(chosen, changed, same)
-
-
-def _ends(waves):
-    """Behind the last sample that is not 0, (B, 1)."""
-    return waves.size(1) - (waves.flip(1) != 0).int().argmax(dim=1, keepdim=True)

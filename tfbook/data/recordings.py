@@ -28,12 +28,11 @@ def read_wave(path):
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of notes in the file that nobody reads
+            # of notes in the file that nobody reads
+            warnings.simplefilter("ignore")
             rate, samples = wavfile.read(path)
     except Exception as error:  # scipy raises whatever the bytes lead to
-        raise ValueError(f"path must be a WAV file, got {path}: {error}") from error
+        raise ValueError(f"path must be a WAV file, got {error}") from error
     wave = torch.from_numpy(samples.astype("float64"))  # copies
     if samples.dtype == "uint8":
         wave = (wave - 128) / 128
@@ -43,7 +42,7 @@ def read_wave(path):
         wave = wave.mean(dim=1)
     if wave.numel() == 0 or not wave.isfinite().all() or rate < 1:
         raise ValueError(
-            f"path must hold finite samples, got {path}: {wave.numel()}"
+            f"path must hold finite samples, got {wave.numel()} samples"
         )
     return wave.float(), rate
 
@@ -70,8 +69,8 @@ def fit(waves):
     waves = waves - waves.mean(dim=1, keepdim=True)
     if (waves.abs().amax(dim=1) < 1e-5).any():
         raise ValueError("waves must not be silent, got one that is")
-    tail = -waves.size(1) % FRAME
-    power = F.pad(waves, (0, tail)).unflatten(1, (-1, FRAME)).square().mean(dim=2)
+    padded = F.pad(waves, (0, -waves.size(1) % FRAME)).square()
+    power = padded.unflatten(1, (-1, FRAME)).mean(dim=2)  # (B, frames)
     power = F.avg_pool1d(power, 3, 1, 1, count_include_pad=False)  # (B, frames)
     level = 10 * (power + 1e-9).log10()
     loud = level.amax(dim=1, keepdim=True)
@@ -85,13 +84,9 @@ def fit(waves):
     return cut * LOUDNESS / cut.square().mean(dim=1, keepdim=True).sqrt()
 
 
-def read_folder(folder):
-    """The labelled recordings of a folder: [(path, digit, speaker)], sorted by name.
-
-    Files are named {label}_{speaker}_{index}.wav, such as 7_jackson_32.wav; a label is
-    0 to 9 or zero to nine, and a speaker's name may hold underscores. Other kinds of
-    files are left alone. Raises ValueError for a missing folder, one without WAV files
-    and a WAV file with another name.
+def wave_files(folder):
+    """The .wav files of a folder, sorted by name; other files are left alone. Raises
+    ValueError for a missing folder and one without any.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -99,18 +94,22 @@ def read_folder(folder):
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".wav")
     if not paths:
         raise ValueError(f"folder must hold .wav files, got {folder}: none")
-    return [(path, *read_name(path)) for path in paths]
+    return paths
 
 
 def read_name(path):
-    """The digit and the speaker that a file's name tells. Raises ValueError."""
+    """The digit and the speaker that a file's name tells: {label}_{speaker}_{index}.wav,
+    such as 7_jackson_32.wav, where a label is 0 to 9 or zero to nine and a speaker may
+    have underscores. Raises ValueError for any other name.
+    """
     found = re.fullmatch("([^_]+)_(.+)_([^_]+)", path.stem)
     if not found:
         raise ValueError(
             f"path must be named {{label}}_{{speaker}}_{{index}}.wav, got {path.name}"
         )
-    label = found[1].lower()
-    labels = [*map(str, range(10)), *DIGITS]
+    label, labels = found[1].lower(), [*map(str, range(10)), *DIGITS]
     if label not in labels:
-        raise ValueError(f"label must be 0 to 9 or zero to nine, got {path.name}")
+        raise ValueError(
+            f"path must start with 0 to 9 or zero to nine, got {path.name}"
+        )
     return labels.index(label) % 10, found[2]

@@ -26,6 +26,7 @@ UNSTRESSED = {"AH": "@", "ER": "3", "IY": "i"}
 MARKS = {"1": "'", "2": ",", "0": ""}
 RETRIEVE, UTF8, PHONEMES, BY_CHARACTER, WORD = 1, 1, 0x100, 1, 1
 SPEED, PITCH = 1, 3  # numbers of eSpeak's parameters
+c_library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
 close = _ctypes.FreeLibrary if os.name == "nt" else _ctypes.dlclose
 
 
@@ -82,6 +83,7 @@ def speak_words(text, voice="en-us", variant=None, rate=175, pitch=50, seed=0):
         engine.espeak_SetParameter(SPEED, rate, 0)
         engine.espeak_SetParameter(PITCH, pitch, 0)
         engine.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+        c_library.srand(seed)  # some voices take their noise from there
         samples, starts = _synthesise(engine, text)
     if not any(samples):
         raise ValueError(f"text must have something to say, got {text!r}")

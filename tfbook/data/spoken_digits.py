@@ -47,7 +47,7 @@ class Clips:
 def spoken_digits(split, n, seed=0, learners=0.0, report=None):
     """n clips of a split's voices, "train", "validation" or "test", as `Clips`.
 
-    Digits in turn; accent, voice, rate (90 to 240 words a minute) and pitch are drawn
+    Digits in turn; accent, voice, rate (110 to 260 words a minute) and pitch are drawn
     from the seed. learners: the share of clips with the vowels of another language, as
     people speak English who learnt it late. Raises ValueError for another split.
     """
@@ -85,7 +85,7 @@ def _say(digit, voice, chance, learners):
     """One clip, (samples,) at most LONGEST, 16 bits, without eSpeak's silence."""
     rate, pitch, seed = (
         int(torch.randint(low, high, (), generator=chance))
-        for low, high in ((90, 241), (10, 90), (0, 1000))
+        for low, high in ((110, 261), (10, 90), (0, 1000))
     )
     text, accent = DIGITS[digit], _pick(ACCENTS, chance)
     if torch.rand((), generator=chance) < learners:
