@@ -3,10 +3,15 @@
 import argparse
 import os
 import sys
+from collections import Counter
 from functools import partial
 
+from scipy.stats import binomtest
+
 from tfbook.data.pronunciation import load_pronunciation
+from tfbook.data.recordings import DIGITS
 from tfbook.pretrained.pronouncer import check_word
+from tfbook.pretrained.spoken_digits import load_listener
 from tfbook.pretrained.weights import load_pronouncer, train_pronouncer
 from tfbook.training.progress import Bar, lines
 
@@ -46,10 +51,23 @@ def command_line():
     teach.add_argument(
         "--start", metavar="DIR", help="go on from the weights in this folder"
     )
-    score = commands.add_parser("evaluate", help="error rates on validation words")
-    score.add_argument("task", choices=["pronunciation"])
-    score.add_argument("--folder", metavar="DIR", help="weights that train wrote")
+    add_evaluate(commands)
     return parser
+
+
+def add_evaluate(commands):
+    """The command evaluate and its options."""
+    score = commands.add_parser(
+        "evaluate", help="error rates on validation words, or on recorded digits"
+    )
+    score.add_argument("task", choices=["pronunciation", "speech"])
+    score.add_argument(
+        "--folder",
+        metavar="DIR",
+        help="pronunciation: weights that train wrote; speech: recordings named "
+        "LABEL_SPEAKER_INDEX.wav, LABEL from 0 to 9 or zero to nine (default: the "
+        "synthetic voices held out for validation)",
+    )
 
 
 def main(arguments=None):
@@ -139,13 +157,49 @@ def train(options):
 
 
 def evaluate(options):
-    """Print a pronouncer's error rates on the validation words: ours, or a folder's."""
+    """Print a pronouncer's error rates on the validation words: ours, or a folder's; or
+    how well the listener hears digits.
+    """
+    if options.task == "speech":
+        return evaluate_speech(options.folder)
     pronouncer = (
         load_pronouncer(options.folder) if options.folder else load_pronouncer()
     )
     per, wer = pronouncer.score(load_pronunciation()["validation"])
     print(f"validation: PER {per:.2%}, WER {wer:.2%}")
     return 0
+
+
+def evaluate_speech(folder):
+    """Print how many digits of a folder, or of the validation voices, are heard right:
+    of all, by speaker, and what is mixed up most; a bad file is reported and left out.
+    """
+    status, listener = 0, load_listener()
+
+    def complain(error):
+        nonlocal status
+        print(f"tfbook: {error}", file=sys.stderr)
+        status = 2
+
+    heard = listener.score(folder, complain) if folder else listener.rehearse()
+    print(f"all: {share([h.digit == h.answer for h in heard])}")
+    for speaker in sorted({h.speaker for h in heard}):
+        right = [h.digit == h.answer for h in heard if h.speaker == speaker]
+        print(f"{speaker}: {share(right)}")
+    wrong = Counter((h.digit, h.answer) for h in heard if h.digit != h.answer)
+    for (digit, answer), n in wrong.most_common(5):
+        print(f"{DIGITS[digit]} heard as {DIGITS[answer]}: {n}")
+    return status
+
+
+def share(right):
+    """A share of truths in words, with its 95 % interval (Wilson 1927)."""
+    found = binomtest(sum(right), len(right))
+    low, high = found.proportion_ci(method="wilson")
+    return (
+        f"{found.statistic:.1%} right ({found.k} of {found.n}; "
+        f"95 % interval {low:.1%} to {high:.1%})"
+    )
 
 
 if __name__ == "__main__":

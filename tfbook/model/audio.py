@@ -1,8 +1,11 @@
-"""Sound: from a wave to the loudness of its pitches over time."""
+"""Sound: from a wave to the loudness of its pitches over time, and to what was said."""
 
 import math
 
 import torch
+from torch import nn
+
+from tfbook.model.vit import ViT
 
 
 def mel_filters(n_mels, n_fft, rate):
@@ -53,7 +56,82 @@ def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
     window = torch.hann_window(n_fft, device=wave.device)
     spectrum = torch.stft(wave, n_fft, hop, window=window, return_complex=True)
     power = spectrum[..., :-1].abs() ** 2  # (B, F, T)
-    filters = mel_filters(n_mels, n_fft, rate).to(wave.device)  # (n_mels, F)
+    filters = mel_filters(n_mels, n_fft, rate).to(power)  # (n_mels, F)
     loud = (filters @ power).clamp(min=1e-10).log10()  # (B, n_mels, T)
     loud = torch.maximum(loud, loud.amax(dim=(1, 2), keepdim=True) - 8)
     return (loud + 4) / 4
+
+
+def picture(waves):
+    """Waves (B, samples) at 8,000 a second to the pictures that are read: 40 mel bands
+    in windows of 32 ms, one each 10 ms, each picture moved and scaled to mean 0 and
+    variance 1, (B, 1, 40, samples // 80).
+    """
+    x = log_mel(waves, rate=8000, n_fft=256, hop=80, n_mels=40)  # (B, 40, T)
+    deviation, mean = torch.std_mean(x, dim=(1, 2), keepdim=True)
+    return ((x - mean) / (deviation + 1e-5))[:, None]  # (B, 1, 40, T)
+
+
+def spec_augment(pictures, n_bands, n_frames, generator=None):
+    """Pictures (B, 1, n_mels, T) with a band of 0 to n_bands pitches and a stretch of 0
+    to n_frames frames blanked in each, at random places: what is left must do (Park et
+    al. 2019). 0 is the pictures' mean. Raises ValueError when a width is negative or
+    more than there is.
+    """
+    for axis, name, most in (2, "n_bands", n_bands), (3, "n_frames", n_frames):
+        size = pictures.size(axis)
+        if not 0 <= most <= size:
+            raise ValueError(f"{name} must be from 0 to {size}, got {most}")
+        width, start = torch.rand(2, len(pictures), 1, 1, 1, generator=generator)
+        width = (width * (most + 1)).long()
+        start = (start * (size - width + 1)).long()
+        shape = (1, 1, -1, 1) if axis == 2 else (1, 1, 1, -1)
+        place = torch.arange(size).view(shape)  # (1, 1, n_mels, 1) or (1, 1, 1, T)
+        blank = (start <= place) & (place < start + width)
+        pictures = pictures.masked_fill(blank.to(pictures.device), 0.0)
+    return pictures
+
+
+def warp(pictures, axis, most, generator=None):
+    """Pictures (B, 1, n_mels, T) bent along pitch (axis 2) or time (axis 3): a place in
+    the middle third moves by up to `most` steps, and what is beside it is squeezed or
+    drawn out, as in Park et al. 2019. Raises ValueError unless `most` is less than a
+    third of the steps there are.
+    """
+    size = pictures.size(axis)
+    if not 0 <= most < size / 3:
+        raise ValueError(f"most must be from 0 to a third of {size}, got {most}")
+    middle, shift = torch.rand(2, len(pictures), 1, generator=generator)
+    middle = (1 + middle) * (size - 1) / 3  # (B, 1)
+    moved = middle + (2 * shift - 1) * most
+    place = torch.arange(size)[None]  # (1, steps)
+    before = place * middle / moved
+    behind = (size - 1 - middle) / (size - 1 - moved)
+    source = torch.where(place < moved, before, middle + (place - moved) * behind)
+    left = source.long().clamp(0, size - 2)  # (B, steps)
+    share = (source - left).to(pictures)
+    shape = (-1, 1, size, 1) if axis == 2 else (-1, 1, 1, size)
+    left, share = (
+        x.view(shape) for x in (left, share)
+    )  # (B, 1, n_mels or 1, 1 or T)
+    left = left.expand_as(pictures).to(pictures.device)
+    low, high = pictures.gather(axis, left), pictures.gather(axis, left + 1)
+    return low + share * (high - low)
+
+
+class SpectrogramTransformer(nn.Module):
+    """Waves through `picture` and a `ViT` to classes, as in Gong et al. 2021.
+
+    config: a `TransformerConfig` whose positions are "learned". samples: of each wave,
+    at 8,000 a second. patch: (pitches, frames). Called with waves (B, samples); returns
+    logits (B, n_classes). vit: the part that reads pictures. Raises ValueError as `ViT`
+    does.
+    """
+
+    def __init__(self, config, n_classes=10, samples=8000, patch=(40, 4)):
+        super().__init__()
+        self.config = config
+        self.vit = ViT(config, (40, samples // 80), patch, n_classes)
+
+    def forward(self, waves):
+        return self.vit(picture(waves))  # (B, n_classes)

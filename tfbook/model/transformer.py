@@ -114,8 +114,15 @@ class Transformer(nn.Module):
 
     def forward(self, source, target):
         memory = self.encode(source)  # (B, S, d_model)
-        source_mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
+        source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
+
+    def mask_source(self, source):
+        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads.
+
+        Raises TypeError or ValueError naming ids.
+        """
+        return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
     def encode(self, source):
         """Source ids (B, S) to the memory (B, S, d_model).
@@ -123,8 +130,7 @@ class Transformer(nn.Module):
         Raises TypeError or ValueError naming source.
         """
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
-        mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
-        return self.encoder(x, mask)  # (B, S, d_model)
+        return self.encoder(x, self.mask_source(source))  # (B, S, d_model)
 
     def decode(self, target, memory, source_mask=None, cache=None):
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).

@@ -125,6 +125,10 @@ PRESETS = {
         "cpu": PYTHON_GPT,
         "gpu": replace(PYTHON_GPT, tokens=16384, steps=10000, warmup=500),
     },
+    "sound": {  # 32 pictures of 26 rows in a batch
+        "cpu": Preset(64, 4, 2, 128, 0.0, 832, 300, 0.002, 30),
+        "gpu": Preset(96, 4, 4, 192, 0.0, 1664, 600, 0.002, 50),
+    },
 }
 
 

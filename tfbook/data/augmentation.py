@@ -1,0 +1,72 @@
+"""Training clips as they might have been recorded: distorted, each in its own way."""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from tfbook.data.distortions import (
+    babble,
+    band,
+    clipped,
+    equaliser,
+    filtered,
+    mixed,
+    noise,
+    resampled,
+    room,
+    rounded,
+    stretched,
+)
+from tfbook.data.recordings import fit
+
+EDGE = 2400  # at most so many samples of silence before and behind a clip
+
+
+def augmented(waves, generator):
+    """Clips (B, up to 8000), 16-bit whole numbers, as they might have been recorded:
+    each in its own way, then `fit`, (B, 8000).
+    """
+    x, ends = waves.float() / 2**15, _ends(waves)
+    # one pace for all
+    factor = 2 ** float(_draw(x[:1], generator, -0.3, 0.6))
+    x, ends = stretched(x, factor)[:, :10000], ends * factor
+    factor = 2 ** _draw(x, generator, -0.32, 0.32)
+    x = resampled(F.pad(x, (0, 1500)), factor) * _draw(x, generator, -1, 1).sign()
+    x = _heard(F.pad(x, (EDGE, EDGE)), generator)
+    starts = EDGE - _draw(x, generator, -200, EDGE).int()
+    ends = EDGE + ends / factor + _draw(x, generator, -200, EDGE)
+    cuts = zip(x, starts[:, 0].tolist(), ends[:, 0].int().tolist(), strict=True)
+    return torch.cat([fit(wave[None, a:b]) for wave, a, b in cuts])
+
+
+def _heard(x, generator):
+    """Waves through a random place, microphone and line."""
+    draw, some = partial(_draw, x, generator), partial(_some, generator)
+    response = equaliser(draw(0, 8) * torch.randn(len(x), 9, generator=generator))
+    response = response * some(0.3, band(draw(50, 400), draw(2500, 4000)), 1.0)
+    echo = room(draw(0.1, 0.7), draw(0, 1.5), generator)
+    x = filtered(x, some(0.5, response * echo, response))
+    x = some(
+        0.8, mixed(x, noise(x.shape, draw(-0.5, 2), generator), draw(-3, 35)), x
+    )
+    x = some(0.35, babble(x, None, draw(3, 25)), x)
+    x = x / x.abs().amax(dim=1, keepdim=True)
+    x = some(0.2, clipped(x, draw(0.1, 1)), x)
+    return some(0.2, rounded(x * draw(0.05, 1)), x)
+
+
+def _draw(x, generator, low, high):
+    """A number from low to high for each row of x, (B, 1)."""
+    return low + (high - low) * torch.rand(len(x), 1, generator=generator)
+
+
+def _some(generator, share, changed, same):
+    """Rows of `changed` with the chance `share`, the others of `same`."""
+    chosen = torch.rand(len(changed), 1, generator=generator) < share
+    return torch.where(chosen, changed, same)
+
+
+def _ends(waves):
+    """Behind the last sample that is not 0, (B, 1)."""
+    return waves.size(1) - (waves.flip(1) != 0).int().argmax(dim=1, keepdim=True)
