@@ -215,7 +215,7 @@ def main():
         "n-grams": counting,
         "the files themselves": wrote(vocabulary, asked, rest),
         "lzma": score_lzma(),
-        "test": score_test(model, vocabulary, counted),
+        "test files": score_test(model, vocabulary, counted),
     }
     write("python_gpt", numbers, SEEDS)
 
