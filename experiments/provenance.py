@@ -64,7 +64,7 @@ def write(name, numbers, seeds):
 
 def touch_test(systems):
     """Append to results/test_touches.json that this script scored systems on test
-    words, and with which arguments.
+    words, and with which arguments; of a folder elsewhere on the machine only its name.
     """
     path, script = RESULTS / "test_touches.json", Path(sys.argv[0]).name
     touches = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
@@ -72,7 +72,7 @@ def touch_test(systems):
         {
             "date": datetime.date.today().isoformat(),
             "command": shlex.join(
-                ["python", f"experiments/{script}", *sys.argv[1:]]
+                ["python", f"experiments/{script}", *map(unplaced, sys.argv[1:])]
             ),
             "systems": systems,
             "source": source_hash(),
@@ -80,3 +80,10 @@ def touch_test(systems):
     )
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(touches, indent=2) + "\n", encoding="utf-8")
+
+
+def unplaced(argument):
+    """An argument as it is; of an absolute path its last part, which says nothing of
+    the machine.
+    """
+    return Path(argument).name if Path(argument).is_absolute() else argument

@@ -14,6 +14,7 @@ from torch import nn
 from tfbook import Encoder, TransformerConfig
 from tfbook.data import senses
 from tfbook.model.positions import sinusoidal_positions
+from tfbook.model.vit import patches
 from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import preset
 
@@ -45,7 +46,7 @@ def tasks(seed):
     heard = [senses.tones(*part[1:]) for part in parts]
     return {
         "words": words,
-        "pictures": [(senses.patches(x, 7), truth) for x, truth in drawn],
+        "pictures": [(patches(x[:, None], (7, 7)), truth) for x, truth in drawn],
         "sounds": [(senses.frames(x), truth) for x, truth in heard],
     }
 

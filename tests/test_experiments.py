@@ -131,7 +131,16 @@ def test_source_hash_is_of_names_and_contents(elsewhere):
 
 def test_touches_of_the_test_words_pile_up(elsewhere, monkeypatch):
     monkeypatch.setattr(
-        sys, "argv", ["/anywhere/luck.py", "--test", "--only", "a b"]
+        sys,
+        "argv",
+        [
+            "/anywhere/luck.py",
+            "--test",
+            "--only",
+            "a b",
+            "--cache",
+            "/home/me/clips",
+        ],
     )
     provenance.touch_test(["rules"])
     provenance.touch_test(["rules", "Transformer"])
@@ -143,8 +152,17 @@ def test_touches_of_the_test_words_pile_up(elsewhere, monkeypatch):
     ]
     assert all(touch["source"] == provenance.source_hash() for touch in touches)
     assert {touch["command"] for touch in touches} == {
-        "python experiments/luck.py --test --only 'a b'"
+        "python experiments/luck.py --test --only 'a b' --cache clips"
     }
+
+
+def test_no_result_names_a_place_on_a_machine():
+    for file in (ROOT / "experiments" / "results").glob("*.json"):
+        found = re.search(
+            r"(?<![\w.])/(tmp|home|root|work|Users|var|mnt)/",
+            file.read_text("utf-8"),
+        )
+        assert not found, f"{file.name}: {found}"
 
 
 def test_only_experiments_score_test_words():

@@ -6,9 +6,15 @@ import random
 import jiwer
 import pytest
 import torch
+from scipy.stats import binomtest
 
 from tfbook.data.pronunciation import PHONES
-from tfbook.metrics import edit_distance, error_rates, sign_test
+from tfbook.metrics import (
+    edit_distance,
+    error_rates,
+    sign_test,
+    wilson_interval,
+)
 
 
 @functools.cache
@@ -110,3 +116,25 @@ def test_the_sign_test_is_the_tail_of_a_fair_coin(b, c):
     few = torch.arange(min(b, c) + 1.0, dtype=torch.float64)
     tail = coin.log_prob(few).exp().sum().item() if b + c else 1.0
     assert sign_test(b, c) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "right, n", [(0, 1), (1, 1), (0, 50), (50, 50), (7, 11), (3639, 3674)]
+)
+def test_wilson_interval_is_scipys(right, n):
+    theirs = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(right, n, 1.959963984540054) == pytest.approx(
+        theirs, abs=1e-12
+    )
+    low, high = wilson_interval(right, n)
+    assert low <= right / n <= high and (low, high) == pytest.approx(
+        theirs, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("right, n", [(-1, 5), (6, 5), (0, 0)])
+def test_wilson_interval_refuses_what_is_no_share(right, n):
+    with pytest.raises(
+        ValueError, match=f"right must lie in 0 to n={n}.* got {right}"
+    ):
+        wilson_interval(right, n)

@@ -71,13 +71,6 @@ def test_a_picture_is_of_its_digit_from_0_to_1_with_noise():
     assert 0.08 < image[:, :2, :2].std() < 0.12
 
 
-def test_patches_are_squares_in_reading_order():
-    image = torch.randn(3, 14, 21)
-    x = senses.patches(image, 7)
-    assert x.shape == (3, 6, 49)
-    assert torch.equal(x[:, 4], image[:, 7:14, 7:14].flatten(1))  # (3, 49)
-
-
 def test_the_pitch_of_each_half_tells_the_answer():
     """An outside judge: the delay at which each half repeats itself is the tone's period."""
     wave, up = senses.tones(53, seed=2)
@@ -123,7 +116,6 @@ def test_the_same_seed_draws_the_same():
     [
         (lambda: senses.words("validation", 10**6, 0), "n must be from 1 to"),
         (lambda: senses.words("validation", 0, 0), "n must be from 1 to"),
-        (lambda: senses.patches(torch.zeros(1, 7, 10), 7), "size must divide"),
     ],
 )
 def test_bad_input_is_told(call, words):

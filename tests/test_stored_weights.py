@@ -54,7 +54,8 @@ def test_what_is_stored_is_what_is_loaded(changes, tmp_path):
         loaded(source, target), model(source, target), atol=2e-2, rtol=0
     )
     ours, theirs = (
-        save_weights(m, tmp_path, "pronouncer", {})["sha256"] for m in (model, loaded)
+        save_weights(m, tmp_path, "pronouncer", {})["sha256"]
+        for m in (model, loaded)
     )
     assert ours == theirs, "storing again changes nothing"
 

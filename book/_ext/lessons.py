@@ -40,7 +40,7 @@ READ_BY = {
 KEPT_METADATA = ("tags", "mystnb", "jupyter")
 # An absolute path, or an object's address: both differ on the next machine.
 VOLATILE = re.compile(
-    r"(?<![\w./:<~-])/(?:[\w.+-]+/)+[\w.+-]+|\b[A-Z]:\\\w|\bat 0x[0-9a-f]{6,}"
+    r"(?<![\w./:<~+-])/(?:[\w.+-]+/)+[\w.+-]+|\b[A-Z]:\\\w|\bat 0x[0-9a-f]{6,}"
 )
 
 

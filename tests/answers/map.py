@@ -8,7 +8,9 @@ from tfbook.exercises import map as exercises
 def together(x, rows, columns):
     p = int(x.size(-1) ** 0.5)
     squares = x.view(len(x), rows, columns, p, p)  # (n, rows, columns, p, p)
-    return squares.transpose(2, 3).reshape(len(x), rows * p, -1)  # (n, height, width)
+    return squares.transpose(2, 3).reshape(
+        len(x), rows * p, -1
+    )  # (n, height, width)
 
 
 def row_by_row(x, rows, columns):

@@ -134,8 +134,12 @@ class SequenceLSTM(nn.Module):
 
     def forward(self, source, target):
         memory = self.encode(source)  # (B, S, d_model)
-        source_mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
+        source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
+
+    def mask_source(self, source):
+        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads."""
+        return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
     def encode(self, source):
         """Source ids (B, S) to the memory (B, S, d_model), zero at pads.

@@ -52,7 +52,7 @@ def pictures(part, n, seed):
     """Which digit is it? 28 × 28 pixels with noise, (n, 28, 28), and the digits (n,).
 
     part: "train", or "validation" for typefaces that no training picture uses. Not yet
-    vectors: `patches` cuts them.
+    vectors: `tfbook.model.vit.patches` cuts them.
     """
     faces = [f for f in TYPEFACES if (f in HELD_OUT) == (part == "validation")]
     draw = torch.Generator().manual_seed(seed)
@@ -69,21 +69,6 @@ def pictures(part, n, seed):
         drawn.append(torch.tensor(list(image.tobytes())).view(28, 28))  # (28, 28)
     image = torch.stack(drawn) / 255
     return image + 0.1 * torch.randn(image.shape, generator=draw), truth
-
-
-def patches(image, size):
-    """Pictures (n, height, width) to their squares in reading order, (n, T, size²).
-
-    Raises ValueError unless size divides height and width.
-    """
-    if image.size(1) % size or image.size(2) % size:
-        raise ValueError(
-            f"size must divide the height and width of {tuple(image.shape)}, got {size}"
-        )
-    squares = image.unfold(1, size, size).unfold(
-        2, size, size
-    )  # (n, r, c, size, size)
-    return squares.flatten(3).flatten(1, 2)  # (n, T, size²)
 
 
 def tones(n, seed):

@@ -5,7 +5,6 @@ import functools
 import torch
 
 from tfbook.model.checks import check_count, check_ids
-from tfbook.model.masks import padding_mask
 
 
 def decoding(function):
@@ -28,7 +27,8 @@ def decoding(function):
 def prepare(model, source, start, stop, max_length):
     """The memory (B, S, d_model), its mask (B, 1, 1, S) and the prefix (B, T).
 
-    Memory and mask are None for a decoder alone. Raises TypeError or ValueError naming
+    The mask is None where all of a source is real, as of a sound; memory and mask are
+    None for a decoder alone. Raises TypeError or ValueError naming
     the argument.
     """
     check_count("max_length", max_length)
@@ -63,4 +63,4 @@ def prepare(model, source, start, stop, max_length):
         raise ValueError(
             f"start must have 1 row or the source's {n_rows}, got {len(prefix)}"
         )
-    return memory, padding_mask(source, model.config.pad), prefix.expand(n_rows, -1)
+    return memory, model.mask_source(source), prefix.expand(n_rows, -1)

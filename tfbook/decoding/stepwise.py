@@ -41,6 +41,28 @@ def sample(
     generator: a `torch.Generator`, for repeatable draws. The rest, and what is
     returned, as in `greedy_decode`: (B, at most max_length).
     """
+
+    def choose(logits):
+        return draw(logits, temperature, top_k, top_p, generator)  # (B,)
+
+    candidates(torch.zeros(1, 1), temperature, top_k, top_p)  # checks, before work
+    return _extend(model, source, start, stop, max_length, choose, cache=True)
+
+
+def draw(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
+    """One id (B,) for each row of logits (B, V), with the chances of `candidates`."""
+    chances, ids = candidates(logits, temperature, top_k, top_p)
+    drawn = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
+    return ids.gather(-1, drawn)[:, 0]  # (B,)
+
+
+def candidates(logits, temperature=1.0, top_k=None, top_p=None):
+    """What may be drawn, the likeliest first: chances (B, V), zero for what is left
+    out and not divided by their sum, and ids (B, V).
+
+    logits: (B, V); the rest as in `sample`. Raises TypeError or ValueError naming the
+    argument.
+    """
     check_number("temperature", temperature)
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
@@ -50,18 +72,13 @@ def sample(
             raise ValueError(f"top_p must be in (0, 1], got {top_p}")
     if top_k is not None:
         check_count("top_k", top_k)
-
-    def draw(logits):
-        probabilities = (logits.float() / temperature).softmax(-1)  # (B, V)
-        ranked, order = probabilities.sort(-1, descending=True)  # (B, V) each
-        if top_k is not None:
-            ranked[:, top_k:] = 0.0
-        if top_p is not None:  # out goes what comes after enough
-            ranked[ranked.cumsum(-1) - ranked >= top_p] = 0.0
-        drawn = torch.multinomial(ranked, 1, generator=generator)  # (B, 1)
-        return order.gather(-1, drawn)[:, 0]  # (B,)
-
-    return _extend(model, source, start, stop, max_length, draw, cache=True)
+    probabilities = (logits.float() / temperature).softmax(-1)  # (B, V)
+    chances, ids = probabilities.sort(-1, descending=True)  # (B, V) each
+    if top_k is not None:
+        chances[:, top_k:] = 0.0
+    if top_p is not None:  # out goes what comes after enough
+        chances[chances.cumsum(-1) - chances >= top_p] = 0.0
+    return chances, ids
 
 
 @decoding

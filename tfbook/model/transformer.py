@@ -1,5 +1,6 @@
 """The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017)."""
 
+import torch
 from torch import nn
 
 from tfbook.model.checks import check_ids, check_memory, check_vectors
@@ -113,8 +114,15 @@ class Transformer(nn.Module):
 
     def forward(self, source, target):
         memory = self.encode(source)  # (B, S, d_model)
-        source_mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
+        source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
+
+    def mask_source(self, source):
+        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads.
+
+        Raises TypeError or ValueError naming ids.
+        """
+        return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
     def encode(self, source):
         """Source ids (B, S) to the memory (B, S, d_model).
@@ -122,8 +130,7 @@ class Transformer(nn.Module):
         Raises TypeError or ValueError naming source.
         """
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
-        mask = padding_mask(source, self.config.pad)  # (B, 1, 1, S)
-        return self.encoder(x, mask)  # (B, S, d_model)
+        return self.encoder(x, self.mask_source(source))  # (B, S, d_model)
 
     def decode(self, target, memory, source_mask=None, cache=None):
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
@@ -146,3 +153,45 @@ class Transformer(nn.Module):
             x, memory, mask, source_mask, cache=cache
         )  # (B, T, d_model)
         return self.output(x)  # (B, T, V)
+
+
+KINDS = {  # of attention: the stack it is in, its name in a layer
+    "encoder": ("encoder", "self_attention"),
+    "decoder": ("decoder", "self_attention"),
+    "cross": ("decoder", "cross_attention"),
+}
+
+
+def attention_layers(model, kind):
+    """The `MultiHeadAttention` of each layer of a Transformer, the first layer first.
+
+    kind: "encoder", "decoder" (both self-attention) or "cross". Raises ValueError for
+    another.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}")
+    stack, name = KINDS[kind]
+    return [getattr(layer, name) for layer in getattr(model, stack).layers]
+
+
+def attention_maps(model, kind, source, target):
+    """The attention weights in all L layers while a Transformer is taught source (B, S)
+    and target (B, T + 1), start and stop included.
+
+    kind: as in `attention_layers`, with its ValueError. Returns (B, L, H, T, S), where
+    row t predicts target[:, t + 1]; (…, S, S) in the encoder, (…, T, T) in the decoder.
+    """
+    seen = []
+
+    def look(attention, inputs):
+        seen.append(attention.forward(*inputs, need_weights=True)[1])
+
+    layers = attention_layers(model, kind)
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    try:
+        with torch.no_grad():
+            model(source, target[:, :-1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(seen, dim=1)  # (B, L, H, T, S)

@@ -16,18 +16,27 @@ def patches(image, size):
     those of the next. Raises ValueError unless image has four axes and h and w divide its
     height and width.
     """
-    if image.dim() != 4:
-        raise ValueError(
-            f"image must be (B, C, height, width), got {tuple(image.shape)}"
-        )
-    h, w = size
-    if image.size(2) % h or image.size(3) % w:
-        raise ValueError(
-            f"size must divide the height and width of {tuple(image.shape)}, got {size}"
-        )
+    h, w = check_patches(image.shape, size)
     cut = image.unfold(2, h, h).unfold(3, w, w)  # (B, C, rows, columns, h, w)
     cut = cut.permute(0, 2, 3, 1, 4, 5)  # (B, rows, columns, C, h, w)
     return cut.flatten(3).flatten(1, 2)  # (B, S, C·h·w)
+
+
+def check_patches(shape, size):
+    """Whether pictures of a shape (B, C, height, width) can be cut into patches; returns
+    size as (h, w). Raises ValueError or TypeError naming image or size.
+    """
+    if len(shape) != 4:
+        raise ValueError(f"image must be (B, C, height, width), got {tuple(shape)}")
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise TypeError(f"size must be a pair (h, w), got {size!r}")
+    for length in size:
+        check_count("size", length)
+    if shape[2] % size[0] or shape[3] % size[1]:
+        raise ValueError(
+            f"size must divide the height and width of {tuple(shape)}, got {size}"
+        )
+    return tuple(size)
 
 
 class ViT(nn.Module):
@@ -35,33 +44,36 @@ class ViT(nn.Module):
 
     $z_0 = [x_\text{class}; x_1 E; \ldots; x_S E] + E_\text{pos}$, and the scores are a
     linear map of the class token's last vector (Dosovitskiy et al. 2021, equations 1 to
-    4). config: a `TransformerConfig` whose positions are "learned"; the table is here,
-    since its length is the number of patches and one. image_size: (height, width);
+    4). config: a `TransformerConfig` whose positions are "learned", a table of the model's
+    own as long as there are patches and one more, or "none". image_size: (height, width);
     patch_size: (h, w), which divide them. Called with image (B, n_channels, height,
-    width); returns logits (B, n_classes). Raises ValueError naming the argument.
+    width); returns logits (B, n_classes). Raises ValueError or TypeError naming the
+    argument.
     """
 
     def __init__(self, config, image_size, patch_size, n_classes, n_channels=1):
         super().__init__()
         check_count("n_classes", n_classes)
-        if config.positions != "learned":
+        check_count("n_channels", n_channels)
+        if config.positions not in ("learned", "none"):
             raise ValueError(
-                f"config.positions must be 'learned', got {config.positions!r}"
+                f"config.positions must be 'learned' or 'none', got {config.positions!r}"
             )
         self.config = config
         self.image_shape = (n_channels, *image_size)
-        self.patch_size = tuple(patch_size)
-        empty = torch.empty(1, *self.image_shape)
-        n_patches, width = patches(empty, self.patch_size).shape[1:]
-        self.project = nn.Linear(width, config.d_model)
+        h, w = check_patches((1, *self.image_shape), patch_size)
+        self.patch_size = h, w
+        n_patches = (image_size[0] // h) * (image_size[1] // w)
+        self.project = nn.Linear(n_channels * h * w, config.d_model)
         self.class_token = nn.Parameter(torch.empty(1, 1, config.d_model))
-        self.places = nn.Parameter(torch.empty(1, 1 + n_patches, config.d_model))
+        if config.positions == "learned":
+            table = torch.empty(1, 1 + n_patches, config.d_model)
+            self.places = nn.Parameter(nn.init.normal_(table, std=0.02))
         self.dropout = Dropout(config.dropout)
         self.encoder = Encoder(config)
         self.output = nn.Linear(config.d_model, n_classes)
+        nn.init.normal_(self.class_token, std=0.02)
         init_weights(self)
-        for table in (self.class_token, self.places):
-            nn.init.normal_(table, std=0.02)
 
     def forward(self, image):
         x = self.embed(image)  # (B, 1 + S, d_model)
@@ -78,4 +90,42 @@ class ViT(nn.Module):
             )
         x = self.project(patches(image, self.patch_size))  # (B, S, d_model)
         first = self.class_token.expand(len(x), -1, -1)  # (B, 1, d_model)
-        return self.dropout(torch.cat((first, x), dim=1) + self.places)
+        x = torch.cat((first, x), dim=1)  # (B, 1 + S, d_model)
+        if self.config.positions == "learned":
+            x = x + self.places  # (B, 1 + S, d_model)
+        return self.dropout(x)
+
+    def maps(self, image):
+        """Pictures to the attention weights of every layer and head, (B, L, H, 1 + S,
+        1 + S) for L layers: what each vector, the class token's first, looks at.
+        """
+        seen = []
+
+        def look(attention, inputs):
+            seen.append(attention.forward(*inputs, need_weights=True)[1])
+
+        layers = self.encoder.layers
+        hooks = [x.self_attention.register_forward_pre_hook(look) for x in layers]
+        try:
+            self(image)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.stack(seen, dim=1)  # (B, L, H, 1 + S, 1 + S)
+
+
+def rollout(maps):
+    r"""How much of each input vector reaches each vector behind the last layer:
+    $R_L \cdots R_2 R_1$, with $R_l = \tfrac12 (\bar A_l + I)$ and $\bar A_l$ the mean of
+    layer $l$'s maps over its heads (Abnar & Zuidema 2020, section 3).
+
+    maps: (B, L, H, S, S), as from `ViT.maps`. Returns (B, S, S), whose rows sum to one.
+    Raises ValueError for another rank.
+    """
+    if maps.dim() != 5:
+        raise ValueError(f"maps must be (B, L, H, S, S), got {tuple(maps.shape)}")
+    same = torch.eye(maps.size(-1)).to(maps)  # (S, S)
+    total = same
+    for layer in maps.mean(dim=2).unbind(1):
+        total = (layer + same) / 2 @ total  # (B, S, S)
+    return total

@@ -55,6 +55,18 @@ PRONOUNCER = Preset(  # one stage of the shipped weights: some hours on two core
     stress=True,
     bfloat16=True,
 )
+PYTHON_GPT = Preset(  # the shipped weights of lesson 4.7: about an hour on one core
+    d_model=256,
+    n_heads=4,
+    n_layers=4,
+    d_ff=1024,
+    dropout=0.0,
+    tokens=2048,
+    steps=5600,
+    learning_rate=1.5e-3,
+    warmup=300,
+    bfloat16=True,
+)
 PRESETS = {
     # d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
     "article-example": {
@@ -96,6 +108,22 @@ PRESETS = {
     "norm-and-depth": {
         "cpu": Preset(32, 2, 12, 128, 0.0, 256, 150, 0.002, 50),
         "gpu": Preset(32, 2, 12, 128, 0.0, 1024, 150, 0.002, 50),
+    },
+    "images": {  # 64 pictures of 16 patches and a class token in a batch
+        "cpu": Preset(64, 4, 2, 128, 0.0, 1088, 1000, 0.003, 50, 0.1),
+        "gpu": Preset(128, 4, 4, 256, 0.0, 4352, 3000, 0.001, 100, 0.1),
+    },
+    "dates": {
+        "cpu": Preset(64, 4, 2, 128, 0.0, 1000, 600, 0.004, 50),
+        "gpu": Preset(64, 4, 2, 128, 0.0, 4000, 1200, 0.004, 50),
+    },
+    "language": {
+        "cpu": Preset(128, 4, 2, 512, 0.0, 1024, 400, 0.003, 40),
+        "gpu": Preset(128, 4, 2, 512, 0.0, 4096, 1000, 0.003, 100),
+    },
+    "python-gpt": {
+        "cpu": PYTHON_GPT,
+        "gpu": replace(PYTHON_GPT, tokens=16384, steps=10000, warmup=500),
     },
     "sound": {  # 32 pictures of 26 rows in a batch
         "cpu": Preset(64, 4, 2, 128, 0.0, 832, 300, 0.002, 30),
