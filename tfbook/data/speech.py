@@ -9,7 +9,9 @@ it anew, which takes about 10 ms and makes the same call give the same wave.
 import _ctypes
 import ctypes
 import os
+import tempfile
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -55,10 +57,10 @@ def speak(text, voice="en-us", variant=None, rate=175, pitch=50, seed=0):
     """Say a text: returns the wave, (samples,) from -1 to 1, and its sampling rate.
 
     voice: a language, such as "en-us" or "en-gb-scotland"; variant: one of eSpeak's
-    speakers, such as "f3"; rate: words a minute, 80 to 450; pitch: 0 to 99; seed: of
-    the breath in some voices. The same call gives the same wave. Raises ValueError for
-    another voice, variant, rate or pitch and when nothing was said, ImportError without
-    the extra.
+    speakers, such as "f3", or the `Path` of a file that describes one as eSpeak's do;
+    rate: words a minute, 80 to 450; pitch: 0 to 99; seed: of the breath in some voices.
+    The same call gives the same wave. Raises ValueError for another voice, variant,
+    rate or pitch and when nothing was said, ImportError without the extra.
     """
     wave, rate, _ = speak_words(text, voice, variant, rate, pitch, seed)
     return wave, rate
@@ -72,12 +74,14 @@ def speak_words(text, voice="en-us", variant=None, rate=175, pitch=50, seed=0):
         raise ValueError(f"rate must be whole, from 80 to 450, got {rate}")
     if pitch not in PITCHES:
         raise ValueError(f"pitch must be whole, from 0 to 99, got {pitch}")
-    with _engine() as (engine, sampling_rate):
-        if variant not in (None, *variants()):  # eSpeak would say nothing of it
-            raise ValueError(
-                f"variant must be one of {variants()}, got {variant!r}"
-            )
-        name = voice if variant is None else f"{voice}+{variant}"
+    if isinstance(variant, Path):
+        if not variant.is_file():
+            raise ValueError(f"variant must be a file, got {variant}")
+    elif variant not in (None, *variants()):  # eSpeak would say nothing of it
+        raise ValueError(f"variant must be one of {variants()}, got {variant!r}")
+    with _engine(_data(variant)) as (engine, sampling_rate):
+        own = variant.name if isinstance(variant, Path) else variant
+        name = voice if variant is None else f"{voice}+{own}"
         if engine.espeak_SetVoiceByName(name.encode()) != 0:
             raise ValueError(f"voice must be one of eSpeak's, got {name!r}")
         engine.espeak_SetParameter(SPEED, rate, 0)
@@ -140,11 +144,32 @@ def _package():
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
 
+def _data(variant):
+    """The folder of eSpeak's data; for a file of one's own the copy that has it."""
+    if not isinstance(variant, Path):
+        return _package()[1]
+    speakers = Path(_linked().name, "voices", "!v")
+    for other in speakers.iterdir():
+        other.unlink()
+    Path(speakers, variant.name).write_bytes(variant.read_bytes())
+    return _linked().name
+
+
+@cache
+def _linked():
+    """A copy of eSpeak's data, made of links, without speakers; gone at the end."""
+    made = tempfile.TemporaryDirectory()
+    for entry in Path(_package()[1]).iterdir():
+        if entry.name != "voices":
+            Path(made.name, entry.name).symlink_to(entry)
+    Path(made.name, "voices", "!v").mkdir(parents=True)
+    return made
+
+
 @contextmanager
-def _engine():
+def _engine(data):
     """eSpeak as if nothing had been said yet, and its sampling rate."""
-    library, data = _package()
-    engine = ctypes.CDLL(library)
+    engine = ctypes.CDLL(_package()[0])
     try:
         rate = engine.espeak_Initialize(RETRIEVE, 0, data.encode(), 0)
         if rate <= 0:

@@ -6,15 +6,19 @@ variant is not an unseen person.
 """
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from tfbook.data.invented_voices import invented_voice
 from tfbook.data.recordings import DIGITS, resample
 from tfbook.data.speech import speak, variants
 
 ACCENTS = """en-us en-us-nyc en en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd
     en-029""".split()
+INVENTED = "invented"
 LONGEST = 8000  # samples at 8,000 a second
 LEARNERS = (
     "de",
@@ -47,14 +51,20 @@ class Clips:
         return len(self.voices)
 
 
-def spoken_digits(split, n, seed=0, learners=0.0, report=None):
+def spoken_digits(split, n, seed=0, learners=0.0, invented=0.0, report=None):
     """n clips of a split's voices, "train", "validation" or "test", as `Clips`.
 
     Digits in turn; accent, voice, rate (110 to 260 words a minute) and pitch are drawn
     from the seed. learners: the share of clips that stray from eSpeak's recipe: half with
     the sounds of another language, as people speak English who learnt it late, half with
-    another vowel. Raises ValueError for another split.
+    another vowel. invented: the share said by speakers whom nobody has, drawn anew for
+    each clip by `invented_voice`; none in validation and test. Raises ValueError for
+    another split, or invented voices in a split that judges.
     """
+    if invented and split != "train":
+        raise ValueError(
+            f"invented must be 0 for the split {split!r}, got {invented}"
+        )
     voices = [name for name in variants() if part_of_voice(name) == split]
     if not voices:
         raise ValueError(
@@ -65,6 +75,8 @@ def spoken_digits(split, n, seed=0, learners=0.0, report=None):
     spoken = []
     for i in range(n):
         spoken.append(_pick(voices, chance))
+        if invented and torch.rand((), generator=chance) < invented:
+            spoken[-1] = INVENTED
         wave = _say(i % 10, spoken[-1], chance, learners)
         waves[i, : len(wave)] = wave
         if report:
@@ -98,7 +110,13 @@ def _say(digit, voice, chance, learners):
         text = f"[[{_pick(LEARNT[digit].split(), chance)}]]"
     elif kind < learners:
         text = f"[[{_pick(VARIED[digit].split(), chance)}]]"
-    wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
+    if voice == INVENTED:
+        with tempfile.TemporaryDirectory() as folder:
+            voice = Path(folder, INVENTED)
+            voice.write_text(invented_voice(chance))
+            wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
+    else:
+        wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
     loud = (wave.abs() > 0.01 * wave.abs().max()).nonzero()  # (samples, 1)
     wave = resample(wave[int(loud[0]) : int(loud[-1]) + 1], sampling_rate)
     return (wave[:LONGEST].clamp(-1, 1) * (2**15 - 1)).round().short()
