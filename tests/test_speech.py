@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tfbook.data import speech
+from tfbook.data.invented_voices import invented_voice
 from tfbook.data.pronunciation import PHONES
 from tfbook.data.recordings import LENGTH, fit
 from tfbook.data.speech import mnemonic, speak, speak_phones, speak_words, variants
@@ -157,3 +158,35 @@ def test_clips_come_from_the_seed_and_learners_change_them():
     learnt = spoken_digits("train", 7, seed=1, learners=1.0)
     assert not any(map(torch.equal, learnt.waves, one))
     assert fit(learnt.waves.float()).shape == (7, LENGTH)
+
+
+def test_a_file_of_ones_own_is_a_speaker(tmp_path):
+    def said(name, settings):
+        path = tmp_path / name
+        path.write_text(f"language variant\nname own\n{settings}\n")
+        wave, rate = speak("seven", variant=path)
+        return pitch_of(wave[2000:7000], rate)
+
+    low, high = (said(f"p{p}", f"pitch {p} {p + 5}") for p in (80, 200))
+    assert high > 1.8 * low
+    assert speak("seven", variant="f3")[0].abs().max() > 0.1, "the others remain"
+    with pytest.raises(ValueError, match="variant must be a file, got"):
+        speak("seven", variant=tmp_path / "none")
+
+
+def test_invented_speakers_differ_and_come_from_the_seed():
+    texts = [
+        invented_voice(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+    clips, same = (spoken_digits("train", 7, seed=1, invented=0.5) for _ in "ab")
+    assert torch.equal(clips.waves, same.waves)
+    n = clips.voices.count("invented")
+    assert 0 < n < 7 and all(
+        part_of_voice(name) == "train"
+        for name in clips.voices
+        if name != "invented"
+    )
+    assert (clips.waves.abs().amax(dim=1) > 1000).all()
+    with pytest.raises(ValueError, match="invented must be 0 for the split"):
+        spoken_digits("test", 7, invented=0.5)
