@@ -225,7 +225,7 @@ def main():
     model = ship(model, losses)
     numbers = {"shipped": scores(model, papers["validation"], folder), "short": {}}
     touch_test(["spoken digits: the shipped listener"])
-    numbers["shipped"]["test"] = accuracies(model, papers["test"])
+    numbers["shipped"]["test voices"] = accuracies(model, papers["test"])
     print(numbers, flush=True)
     for seed in SEEDS:
         for name, build, source, masks in (
