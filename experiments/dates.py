@@ -144,7 +144,7 @@ def shares_by_field(model, dated):
     found = {}
     for heads, length, each in zip(maps, lengths, dated, strict=True):
         english, chinese = fields(*each)
-        end = max(place.stop for place in chinese.values())
+        end = len(translation(*each)[1])
         for field, there in english.items():
             rows = chinese[field]
             step = [int((t + 0.5) * length / end) for t in range(end)][rows]
@@ -214,12 +214,17 @@ def say_from(model, source, memory):
     return ["".join(CHINESE.decode(row)) for row in ids]
 
 
+def both_ways(dates):
+    """Those dates whose day could be the month: in digits nobody can know."""
+    return [d for d in dates if d.day <= 12 and d.day != d.month]
+
+
 def doubt(model, dates):
     """On dates written in digits that can be read both ways: the mean share of the
     American reading in the model's probability of both, its spread, how much
     probability both have together, and how many dates.
     """
-    dates = [d for d in dates if d.day <= 12 and d.day != d.month]
+    dates = both_ways(dates)
     swapped = [d.replace(month=d.day, day=d.month) for d in dates]
     pairs = encode_pairs([(d, "US digits") for d in dates])
     mirrored = [
@@ -296,6 +301,8 @@ def main():
     file = RESULTS / "dates.json"
     numbers = json.loads(file.read_text())["numbers"] if file.exists() else {}
     numbers |= {"trials": {}, "runs": {}} | numbers
+    test = load_dates()["test"]
+    numbers["can be read both ways"] = [len(both_ways(test)), len(test)]
     validation = in_turn(load_dates()["validation"])[::4]
     rates = {name: tune(name, validation, numbers) for name in SYSTEMS}
     for name in sys.argv[1:] or (*SYSTEMS, *OTHER_DATES):

@@ -17,7 +17,7 @@ def ceiling(pairs, best=max, whole=None):
 RIGHT = {
     exercises.check_crossings: [3],
     exercises.check_ceiling: [ceiling],
-    exercises.check_weekday: [(0.99, 0.1), [1, 0.0]],
+    exercises.check_weekday: [(0.99, 0.1), [1, 0.0], (0.85, 0.45)],
 }
 WRONG = [
     (exercises.check_crossings, 6, "keep their order"),
@@ -30,6 +30,9 @@ WRONG = [
     (exercises.check_ceiling, lambda p: 0.5, "all can be right"),
     (exercises.check_ceiling, lambda p: None, "should be a number"),
     (exercises.check_weekday, (0.1, 0.9), "in this order"),
+    (exercises.check_weekday, (0.0, 0.0), "in this order"),
+    (exercises.check_weekday, (0.6, 0.5), "the gap is wider"),
+    (exercises.check_weekday, (0.99, 0.98), "exact, weekday and all"),
     (exercises.check_weekday, (99, 10), "from 0 to 1"),
     (exercises.check_weekday, 0.9, "give a pair"),
 ]

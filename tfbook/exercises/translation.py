@@ -54,3 +54,8 @@ def check_weekday(answer):
         return "give shares, from 0 to 1"
     if answer[0] <= answer[1]:
         return "the first pattern is the easy one: are the two in this order?"
+    if answer[0] - answer[1] < 0.3:
+        return (
+            "the gap is wider: ask the model that learned all formats, and count only "
+            "answers that are exact, weekday and all"
+        )
