@@ -171,7 +171,13 @@ class KeyValueCache(dict):
             )
 
     def select(self, rows):
-        """Keep these rows of the batch, in this order: a beam search's reordering."""
-        self.keep = None if self.keep is None else self.keep[rows]
+        """Keep these rows of the batch, in this order: a beam search's reordering. Rows
+        that share a row of memory must stay together.
+        """
         for layer, (key, value) in self.items():
-            self[layer] = key[rows], value[rows]
+            share = len(self.keep) // len(key)
+            own = rows[::share] // share
+            every = torch.arange(len(key), device=own.device)
+            if not torch.equal(own, every):  # a long memory is dear to copy
+                self[layer] = key[own], value[own]
+        self.keep = None if self.keep is None else self.keep[rows]
