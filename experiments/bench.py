@@ -46,7 +46,9 @@ class TorchTransformer(nn.Module):
         self.place = nn.Embedding(512, d_model)
         self.dropout = nn.Dropout(DROPOUT)
         sizes = d_model, heads, layers, layers, 4 * d_model, DROPOUT
-        self.layers = nn.Transformer(*sizes, batch_first=True, norm_first=norm_first)
+        self.layers = nn.Transformer(
+            *sizes, batch_first=True, norm_first=norm_first
+        )
         self.output = nn.Linear(d_model, VOCAB, bias=False)
         self.output.weight = self.target.weight
 
@@ -79,7 +81,9 @@ class XTransformers(nn.Module):
             "ff_sublayer_dropout": DROPOUT,
             "emb_dropout": DROPOUT,
         }
-        both = {f"{side}_{k}": v for side in ("enc", "dec") for k, v in sides.items()}
+        both = {
+            f"{side}_{k}": v for side in ("enc", "dec") for k, v in sides.items()
+        }
         self.model = XTransformer(dim=d_model, **both)
 
     def forward(self, source, target):
