@@ -51,9 +51,10 @@ def beam_search_nbest(
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if not beams.searched:
             break
-        own = rows[::beam] // beam  # (B,)
-        memory = None if memory is None else memory[own]
-        source_mask = None if source_mask is None else source_mask[own]
+        if memory is not None and len(rows) < beam * len(memory):
+            own = rows[::beam] // beam  # (B,), of fewer rows
+            memory = memory[own]
+            source_mask = None if source_mask is None else source_mask[own]
         cache.select(rows)
         new = beams.ids[:, -1:]  # (B·beam, 1)
     return beams.ranked(length_penalty)

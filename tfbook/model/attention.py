@@ -194,10 +194,14 @@ class KeyValueCache(dict):
         """Keep these rows of the batch, in this order: a beam search's reordering. Rows
         that share a row of memory must stay together.
         """
+        moved = {1: rows}  # how many rows share one of a layer's: which of these stay
         for layer, (key, value) in self.items():
             share = len(self.keep) // len(key)
-            own = rows[::share] // share
-            every = torch.arange(len(key), device=own.device)
-            if not torch.equal(own, every):  # a long memory is dear to copy
-                self[layer] = key[own], value[own]
+            if share not in moved:
+                own = rows[::share] // share
+                every = torch.arange(len(key), device=rows.device)
+                # a long memory is dear to copy
+                moved[share] = None if torch.equal(own, every) else own
+            if moved[share] is not None:
+                self[layer] = key[moved[share]], value[moved[share]]
         self.keep = None if self.keep is None else self.keep[rows]
