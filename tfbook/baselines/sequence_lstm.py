@@ -170,17 +170,25 @@ class SequenceLSTM(nn.Module):
         source_mask.
         """
         check_ids("target", target)
-        check_memory(memory, source_mask, target, self.attention, "source_mask")
+        shared = cache is not None
+        check_memory(
+            memory, source_mask, target, self.attention, "source_mask", shared
+        )
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
-        state = self._first_state(memory)  # (B, n_layers, d_model) each
+        n_rows = target.size(0) // memory.size(0)  # that share a row of memory
+        # (B·n, n_layers, d_model) each
+        state = [x.repeat_interleave(n_rows, 0) for x in self._first_state(memory)]
         if cache is not None:
             cache.extend(padding_mask(target, self.config.pad))
             state = cache.get(self, state)
         x, state = self.decoder(x, by_layer(state))  # (B, T, d_model)
         if cache is not None:
             cache[self] = by_layer(state)  # (B, n_layers, d_model) each
-        x = self.attention(self.dropout(x), memory, source_mask)  # (B, T, d_model)
+        asked = self.dropout(x).reshape(
+            len(memory), -1, x.size(-1)
+        )  # (B, n·T, d_model)
+        x = self.attention(asked, memory, source_mask).view_as(x)
         return self.output(self.dropout(x))  # (B, T, V)
 
     def _first_state(self, memory):

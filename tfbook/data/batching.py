@@ -1,7 +1,6 @@
 """Sequences of different lengths, made into rectangles of ids."""
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from tfbook.data.vocabulary import PAD, START, STOP
 
@@ -12,9 +11,9 @@ def pad_batch(sequences):
         raise ValueError(
             f"sequences must be a list of non-empty lists, got {sequences!r:.80}"
         )
-    return pad_sequence(
-        [torch.tensor(ids) for ids in sequences], True, PAD
-    )  # (B, longest)
+    longest = max(map(len, sequences))
+    rows = [[*ids, *[PAD] * (longest - len(ids))] for ids in sequences]
+    return torch.tensor(rows)  # (B, longest)
 
 
 def check_pad(pad):

@@ -43,16 +43,18 @@ def beam_search_nbest(
     check_number("length_penalty", length_penalty)
     memory, source_mask, prefix = prepare(model, source, start, stop, max_length)
     beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
-    memory = None if memory is None else memory[beams.owner]
-    source_mask = None if source_mask is None else source_mask[beams.owner]
-    new = prefix[beams.owner]  # (B·beam, T)
+    new = prefix.repeat_interleave(beam, dim=0)  # (B·beam, T)
     for _ in range(max_length):
         logits = model.decode(
             new, memory, source_mask, cache=cache
         )  # (B·beam, T, V)
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
-        if beams.settled():
+        if not beams.searched:
             break
+        if memory is not None and len(rows) < beam * len(memory):
+            own = rows[::beam] // beam  # (B,), of fewer rows
+            memory = memory[own]
+            source_mask = None if source_mask is None else source_mask[own]
         cache.select(rows)
         new = beams.ids[:, -1:]  # (B·beam, 1)
     return beams.ranked(length_penalty)
@@ -61,22 +63,23 @@ def beam_search_nbest(
 class Beams:
     """`beam` living sequences for each row of a batch, and those that have stopped.
 
-    ids: (B·beam, length), the living. scores: (B, beam), their log-probabilities.
-    finished: for each row, (ids, log-probability, symbols with the stop).
+    searched: the rows whose search goes on, B of them. ids: (B·beam, length), their
+    living sequences. scores: (B, beam), the log-probabilities of these. finished: for
+    each row of all, (ids, log-probability, symbols with the stop).
     """
 
     def __init__(self, n_rows, beam, device):
         self.beam = beam
-        self.first = torch.arange(n_rows, device=device)[:, None] * beam  # (B, 1)
-        self.owner = (self.first // beam).expand(-1, beam).flatten()  # (B·beam,)
-        self.ids = self.owner.new_empty(n_rows * beam, 0)
+        self.searched = list(range(n_rows))
+        self.ids = torch.empty(n_rows * beam, 0, dtype=torch.int64, device=device)
         # the beams of a row start equal: all but one are worth nothing
         self.scores = torch.full((n_rows, beam), -math.inf, device=device)
         self.scores[:, 0] = 0.0
         self.finished = [[] for _ in range(n_rows)]
 
     def grow(self, logits, stop):
-        """One symbol more, from logits (B·beam, V).
+        """One symbol more, from logits (B·beam, V); a row with `beam` finished
+        sequences is searched no longer.
 
         Returns which of the old sequences each new one continues, (B·beam,).
         """
@@ -87,24 +90,28 @@ class Beams:
         # twice as many as beams: if `beam` of them stop, `beam` others live on
         n_candidates = min(2 * self.beam, total[0].numel())
         best, flat = largest(total.flatten(1), n_candidates)  # (B, 2·beam) each
-        rows, symbol = self.first + flat // total.size(-1), flat % total.size(-1)
+        first = self.beam * torch.arange(len(best), device=best.device)  # (B,)
+        rows = first[:, None] + flat // total.size(-1)  # (B, 2·beam)
+        symbol = flat % total.size(-1)  # (B, 2·beam)
         stops = symbol == stop
         for b, rank in (stops & best.isfinite())[:, : self.beam].nonzero().tolist():
-            if len(self.finished[b]) < self.beam:
+            hypotheses = self.finished[self.searched[b]]
+            if len(hypotheses) < self.beam:
                 ids = self.ids[rows[b, rank]]
-                self.finished[b].append((ids, float(best[b, rank]), len(ids) + 1))
+                hypotheses.append((ids, float(best[b, rank]), len(ids) + 1))
         best = best.masked_fill(stops, -math.inf)  # (B, 2·beam)
-        self.scores, kept = largest(best, self.beam)  # (B, beam) each
-        rows = rows.gather(1, kept).flatten()  # (B·beam,)
-        symbol = symbol.gather(1, kept)  # (B, beam)
-        self.ids = torch.cat(
-            (self.ids[rows], symbol.view(-1, 1)), dim=1
-        )  # (B·beam, n)
+        scores, kept = largest(best, self.beam)  # (B, beam) each
+        going = [
+            i
+            for i, b in enumerate(self.searched)
+            if len(self.finished[b]) < self.beam
+        ]
+        self.searched = [self.searched[i] for i in going]
+        self.scores = scores[going]  # (B, beam), of fewer rows
+        rows = rows.gather(1, kept)[going].flatten()  # (B·beam,)
+        symbol = symbol.gather(1, kept)[going].view(-1, 1)  # (B·beam, 1)
+        self.ids = torch.cat((self.ids[rows], symbol), dim=1)  # (B·beam, n)
         return rows
-
-    def settled(self):
-        """Whether every row has as many finished sequences as beams."""
-        return all(len(hypotheses) == self.beam for hypotheses in self.finished)
 
     def ranked(self, length_penalty):
         """For each row the best pairs (ids, log-probability), the living included."""
@@ -113,14 +120,18 @@ class Beams:
             _, log_probability, n = hypothesis
             return log_probability / ((5 + n) / 6) ** length_penalty
 
+        living = self.ids.unflatten(0, (-1, self.beam)) if self.searched else ()
+        for b, ids, scores in zip(
+            self.searched, living, self.scores.tolist(), strict=True
+        ):
+            alive = [
+                (x, s, len(x))
+                for x, s in zip(ids, scores, strict=True)
+                if s > -math.inf
+            ]
+            self.finished[b] += alive
         answers = []
-        for b, hypotheses in enumerate(self.finished):
-            if len(hypotheses) < self.beam:
-                alive = zip(
-                    self.ids[self.owner == b], self.scores[b].tolist(), strict=True
-                )
-                alive = [(ids, s, len(ids)) for ids, s in alive if s > -math.inf]
-                hypotheses = hypotheses + alive
+        for hypotheses in self.finished:
             best = sorted(hypotheses, key=score, reverse=True)[: self.beam]
             answers.append(
                 [(ids, log_probability) for ids, log_probability, _ in best]

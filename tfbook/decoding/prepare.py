@@ -12,14 +12,15 @@ def decoding(function):
 
     @functools.wraps(function)
     def decode(model, *arguments, **keywords):
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
+        learning = [module for module in model.modules() if module.training]
+        for module in learning:
+            module.training = False
         try:
             with torch.no_grad():
                 return function(model, *arguments, **keywords)
         finally:
-            for module, training in modes:
-                module.training = training
+            for module in learning:
+                module.training = True
 
     return decode
 

@@ -85,17 +85,25 @@ def candidates(logits, temperature=1.0, top_k=None, top_p=None):
 def _extend(model, source, start, stop, max_length, choose, cache):
     memory, source_mask, new = prepare(model, source, start, stop, max_length)
     remembered = KeyValueCache() if cache else None
-    done = torch.zeros(len(new), dtype=torch.bool, device=new.device)
-    produced = []
-    for _ in range(max_length):
+    going = torch.arange(len(new), device=new.device)  # (B,), rows not yet stopped
+    found = new.new_full(
+        (len(new), max_length), model.config.pad, dtype=torch.int64
+    )
+    for n in range(max_length):
         logits = model.decode(
             new, memory, source_mask, cache=remembered
         )  # (B, T, V)
         symbol = choose(logits[:, -1])  # (B,)
-        done = done | (symbol == stop)
-        symbol = symbol.masked_fill(done, model.config.pad)
-        produced.append(symbol)
-        if done.all():
+        goes_on = symbol != stop  # (B,)
+        if not goes_on.all():  # what has stopped costs nothing more
+            rows = goes_on.nonzero()[:, 0]
+            going, symbol, new = going[rows], symbol[rows], new[rows]
+            memory = None if memory is None else memory[rows]
+            source_mask = None if source_mask is None else source_mask[rows]
+            if cache:
+                remembered.select(rows)
+        if len(going) == 0:
             break
+        found[going, n] = symbol
         new = symbol[:, None] if cache else torch.cat((new, symbol[:, None]), dim=1)
-    return torch.stack(produced, dim=1)  # (B, at most max_length)
+    return found[:, : n + 1]  # (B, at most max_length)

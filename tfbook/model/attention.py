@@ -29,14 +29,32 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     """
     check_attention(query, key, value, mask, dropout)
     d_head = key.size(-1)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(d_head)  # (B, H, T, S)
-    if mask is not None:  # not -inf: a row without any key shall stay finite
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    scores = query @ key.transpose(-2, -1)  # (B, H, T, S)
+    scores /= math.sqrt(d_head)
+    if mask is not None:
+        scores += below(mask, scores.dtype)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
-    if mask is not None:  # such a row is now uniform: make it zero
+    if mask is not None and any_row_is_empty(mask):  # uniform now: make it zero
         weights = weights.masked_fill(~mask, 0.0)
     weights = drop(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
+
+
+def below(mask, dtype):
+    """What to add to scores: 0 where the mask is True, elsewhere so little that softmax
+    gives 0. Not -inf: a row without any key shall stay finite. Shape and axes of mask.
+    """
+    lowest = torch.finfo(dtype).min / 2
+    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, lowest)
+
+
+def any_row_is_empty(mask):
+    """Whether a query may attend to nothing; perhaps, where a look would cost more than
+    it saves, on another device or while compiling.
+    """
+    if mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    return not mask.any(dim=-1).all()
 
 
 def fused_attention(query, key, value, mask=None, dropout=0.0):
@@ -92,8 +110,10 @@ class MultiHeadAttention(nn.Module):
         cache=None,
         static=False,
     ):
-        for name, x in (("query", query), ("key", key), ("value", value)):
-            check_vectors(name, x, self.query_projection.weight)
+        check_vectors("query", query, self.query_projection.weight)
+        if key is not query or value is not query:
+            check_vectors("key", key, self.query_projection.weight)
+            check_vectors("value", value, self.query_projection.weight)
         query = self._split(self.query_projection(query))  # (B, H, T, D)
         # (B, H, S, D) each
         key, value = self._keys_and_values(key, value, cache, static)
@@ -171,7 +191,17 @@ class KeyValueCache(dict):
             )
 
     def select(self, rows):
-        """Keep these rows of the batch, in this order: a beam search's reordering."""
-        self.keep = None if self.keep is None else self.keep[rows]
+        """Keep these rows of the batch, in this order: a beam search's reordering. Rows
+        that share a row of memory must stay together.
+        """
+        moved = {1: rows}  # how many rows share one of a layer's: which of these stay
         for layer, (key, value) in self.items():
-            self[layer] = key[rows], value[rows]
+            share = len(self.keep) // len(key)
+            if share not in moved:
+                own = rows[::share] // share
+                every = torch.arange(len(key), device=rows.device)
+                # a long memory is dear to copy
+                moved[share] = None if torch.equal(own, every) else own
+            if moved[share] is not None:
+                self[layer] = key[moved[share]], value[moved[share]]
+        self.keep = None if self.keep is None else self.keep[rows]

@@ -116,9 +116,12 @@ class DecoderLayer(nn.Module):
             return self.self_attention(x, x, x, mask, cache=cache)[0]
 
         def consult_memory(x):
-            return self.cross_attention(
-                x, memory, memory, memory_mask, cache=cache, static=True
-            )[0]
+            # rows that share a memory ask it side by side, as positions do
+            asked = x.reshape(len(memory), -1, x.size(-1))  # (B, n·T, d_model)
+            answer, _ = self.cross_attention(
+                asked, memory, memory, memory_mask, cache=cache, static=True
+            )
+            return answer.view_as(x)
 
         x = self.add_norm[0](x, attend)
         if memory is not None:

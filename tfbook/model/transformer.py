@@ -44,7 +44,8 @@ class Decoder(nn.Module):
     broadcastable to (B, H, T, T) and a memory_mask broadcastable to (B, H, T, S);
     returns (B, T, d_model). The caller passes `causal_mask`: without it every
     position sees all others. With a `KeyValueCache`, x holds the new positions
-    alone, and the mask covers (B, H, T, past + T). cross_attention=False makes a
+    alone, the mask covers (B, H, T, past + T), and a row of memory may serve several
+    rows of x that lie together. cross_attention=False makes a
     decoder-only stack. Raises ValueError when a memory is missing, or given and not
     wanted; TypeError or ValueError naming x, memory or mask when they do not fit.
     """
@@ -70,7 +71,8 @@ class Decoder(nn.Module):
         first = self.layers[0].self_attention
         check_vectors("x", x, first.query_projection.weight)
         if memory is not None:
-            check_memory(memory, memory_mask, x, first, "memory_mask")
+            shared = cache is not None
+            check_memory(memory, memory_mask, x, first, "memory_mask", shared)
         for layer in self.layers:
             x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
@@ -136,12 +138,14 @@ class Transformer(nn.Module):
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
 
         source_mask: (B, 1, 1, S), True where the memory is of a real symbol. With a
-        `KeyValueCache`, target holds only the ids that are new since the last call.
+        `KeyValueCache`, target holds only the ids that are new since the last call, and
+        each row of memory may serve n rows of target that lie together, (B·n, T).
         Raises TypeError or ValueError naming target, memory or source_mask.
         """
         check_ids("target", target)
         first = self.decoder.layers[0].self_attention
-        check_memory(memory, source_mask, target, first, "source_mask")
+        shared = cache is not None
+        check_memory(memory, source_mask, target, first, "source_mask", shared)
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
         keep = padding_mask(target, self.config.pad)  # (B, 1, 1, T)

@@ -1,0 +1,103 @@
+"""How do time and memory grow with length, width, depth, batch and vocabulary?
+
+    python experiments/growth.py
+
+One size at a time is doubled, the others stay. Counted: multiplications and additions of a
+training step (PyTorch's counter) and the bytes that the forward pass keeps for the backward
+pass, both the same on every machine. Measured: seconds of a step, medians. Each is fitted
+by a power of the size, over the last four sizes, where what grows slower has faded. About
+five minutes.
+"""
+
+import dataclasses
+import math
+import statistics
+
+import torch
+from bench import seconds
+from provenance import write
+
+from tfbook import Transformer, TransformerConfig
+from tfbook.costs import bytes_kept, count_operations
+from tfbook.training.loop import sequence_loss
+
+BASE = TransformerConfig(1000, 1000, 128, 4, 2, 512, dropout=0.1, max_length=4096)
+LENGTH, BATCH, ROUNDS = 32, 16, 5
+GROWN = {
+    "length": (64, 128, 256, 512, 1024, 2048, 4096),
+    "length, no dropout": (64, 128, 256, 512, 1024, 2048, 4096),
+    "width": (64, 128, 256, 512, 1024),
+    "depth": (1, 2, 4, 8, 16),
+    "batch": (4, 8, 16, 32, 64, 128),
+    "vocabulary": (1000, 4000, 16000, 64000),
+}
+
+
+def setting(what, size):
+    """A config, a batch and a length in which one thing has another size."""
+    config, batch, length = BASE, BATCH, LENGTH
+    if what.startswith("length"):
+        length, batch = size, 1
+        dropout = 0.0 if what.endswith("no dropout") else BASE.dropout
+        config = dataclasses.replace(config, dropout=dropout)
+    elif what == "width":
+        config = dataclasses.replace(config, d_model=size, d_ff=4 * size)
+    elif what == "depth":
+        config = dataclasses.replace(config, n_layers=size)
+    elif what == "batch":
+        batch = size
+    else:
+        config = dataclasses.replace(config, source_vocab=size, target_vocab=size)
+    return config, batch, length
+
+
+def measure(what, size):
+    """Operations, kept bytes beyond the parameters, and seconds of one training step."""
+    config, batch, length = setting(what, size)
+    torch.manual_seed(0)
+    model = Transformer(config).train()
+    source = torch.randint(3, 1000, (batch, length))
+    target = torch.randint(3, 1000, (batch, length + 1))
+
+    def loss():
+        return sequence_loss(model(source, target[:, :-1]), target[:, 1:])
+
+    def step():
+        loss().backward()
+
+    operations = count_operations(step)
+    kept = bytes_kept(loss) - sum(p.nbytes for p in model.parameters())
+    times = [seconds(step) for _ in range(ROUNDS)]
+    return operations, kept, statistics.median(times[1:])
+
+
+def exponent(sizes, values):
+    """The slope of the straight line through the last four points, in logarithms."""
+    x = torch.tensor([math.log(s) for s in sizes[-4:]], dtype=torch.float64)
+    y = torch.tensor([math.log(v) for v in values[-4:]], dtype=torch.float64)
+    x, y = x - x.mean(), y - y.mean()
+    return round(((x @ y) / (x @ x)).item(), 2)
+
+
+def main():
+    numbers = {}
+    for what, sizes in GROWN.items():
+        found = [measure(what, size) for size in sizes]
+        operations, kept, times = (list(x) for x in zip(*found, strict=True))
+        numbers[what] = {
+            "sizes": sizes,
+            "operations": operations,
+            "kept bytes": kept,
+            "seconds": [float(f"{t:.3g}") for t in times],
+            "exponents": {
+                "operations": exponent(sizes, operations),
+                "kept bytes": exponent(sizes, kept),
+                "seconds": exponent(sizes, times),
+            },
+        }
+        print(what, numbers[what]["exponents"], flush=True)
+    write("growth", numbers, [0])
+
+
+if __name__ == "__main__":
+    main()
