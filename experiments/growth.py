@@ -96,7 +96,7 @@ def main():
             },
         }
         print(what, numbers[what]["exponents"], flush=True)
-    write("growth", numbers, [0])
+    write("growth", numbers, "no seed: counts and times, of weights never scored")
 
 
 if __name__ == "__main__":
