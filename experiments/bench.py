@@ -24,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from provenance import RESULTS, write
+from speed_table import ahead
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BartConfig, BartForConditionalGeneration
@@ -226,20 +227,6 @@ def peaks(size, length):
         return {name: run.result() for name, run in runs.items()}
 
 
-def ahead(found):
-    """Our tokens a second over those of the fastest other."""
-    return found["tfbook"][0] / max(v[0] for k, v in found.items() if k != "tfbook")
-
-
-def table(numbers):
-    """The lines of a table: a row a size, type and length."""
-    yield "| model, type, length | " + " | ".join(SYSTEMS) + " | ahead |"
-    yield "|---|" + "---:|" * (len(SYSTEMS) + 1)
-    for name, found in numbers["tokens a second, share of the rate"].items():
-        cells = " | ".join(f"{v:,} ({share:.0%})" for v, share in found.values())
-        yield f"| {name} | {cells} | {ahead(found):.2f} |"
-
-
 def main():
     sizes, speeds, memory = sys.argv[1:] or SIZES, {}, {}
     for size in sizes:
@@ -268,7 +255,6 @@ def main():
             entry,
         ],  # ahead of the fastest other: least, mean, most
     }
-    print(*table(numbers), sep="\n")
     write("bench", numbers, "no seed: times and memory, of weights never scored")
 
 
