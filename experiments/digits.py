@@ -6,8 +6,8 @@ Each system is tuned anew for each fold (the networks by four trials of half the
 comes from scikit-learn by four or six), on a fifth of the fold's training pictures; then it
 learns all of them and is scored once on the fold. What learns by chance does so with three
 seeds. The same script asks what the ViTs' positions know of the grid, and whether patches
-with a high rollout matter, and on the first fold what the positions are worth. About half an
-hour on one core; --trial takes seconds, scores training pictures and writes nothing.
+with a high rollout matter, and on the first fold what the positions are worth. About 40
+minutes on one core; --trial takes seconds, scores training pictures and writes nothing.
 """
 
 import argparse
