@@ -2,15 +2,17 @@
 
     python experiments/rollout.py
 
-Three ViTs, as in experiments/digits.py, on the first fold. Patches are taken away in the
-order of a picture's rollout, of another picture's, and of the mean over all pictures: once
-their vectors, so that the sequence is shorter, and once their ink, so that a blank patch
-stays. About two minutes on one core.
+The three augmented ViTs of experiments/digits.py on the first fold, with the setting that
+its result names. Patches are taken away in the order of a picture's rollout, of another
+picture's, and of the mean over all pictures: once their vectors, so that the sequence is
+shorter, and once their ink, so that a blank patch stays. About two minutes on one core.
 """
 
+import json
+
 import torch
-from digits import IMAGE, MOVED, RECIPE, REMOVED, TRUTH, train_net, vit
-from provenance import touch_test, write
+from digits import IMAGE, REMOVED, STEPS, TRUTH, train_net, vit
+from provenance import RESULTS, touch_test, write
 
 from tfbook.data.digits import folds
 from tfbook.model.vit import patches, rollout
@@ -51,10 +53,12 @@ def without_ink(model, image, gone):
 def main():
     known, held_out = folds(len(IMAGE))[0]
     image, truth, numbers = IMAGE[held_out], TRUTH[held_out], {}
+    tuned = json.loads((RESULTS / "digits.json").read_text(encoding="utf-8"))
+    setting = tuned["numbers"]["settings"]["ViT, augmented"][0]  # of the first fold
     touch_test(["ViT, augmented"])
     for seed in SEEDS:
         with torch.enable_grad():
-            model = train_net(vit, MOVED[0], known, seed, RECIPE.steps)
+            model = train_net(vit, setting, known, seed, STEPS)
         rolled = rollout(model.maps(image))[:, 0, 1:]  # (n, 16)
         ink = patches(image, (2, 2)).sum(-1)  # (n, 16)
         pairs = torch.stack((rolled, ink), dim=1)  # (n, 2, 16)

@@ -4,7 +4,6 @@ import math
 
 import torch
 
-from tfbook.decoding.stepwise import candidates
 from tfbook.exercises.report import checked
 
 
@@ -28,38 +27,76 @@ def check_costs(answer):
 
 
 @checked
-def check_top_p(answer):
-    """A function from probabilities (V,) and p to what is left of them, adding up to 1."""
-    for seed, size, p in ((0, 5, 0.5), (1, 11, 0.9), (2, 7, 0.05), (3, 13, 1.0)):
+def check_temperature(answer):
+    """A function from logits (V,) and bits to the temperature at which their softmax has
+    that entropy.
+    """
+    for seed, size, bits in ((0, 5, 1.0), (1, 13, 3.5), (2, 17, 0.2), (3, 7, 2.7)):
         chance = torch.Generator().manual_seed(seed)
-        logits = 2 * torch.randn(1, size, generator=chance)
-        probabilities = logits.softmax(-1)[0]  # (V,)
-        before, found = probabilities.clone(), answer(probabilities, p)
-        if not isinstance(found, torch.Tensor) or found.shape != (size,):
-            return f"the result should be a tensor of shape {(size,)}"
-        if not torch.equal(probabilities, before):
-            return "the reader's probabilities were changed: work on a copy"
-        chances, ids = candidates(logits, top_p=p)
-        wanted = torch.zeros(size)
-        wanted[ids[0]] = chances[0]
-        if torch.equal(found > 0, wanted > 0) and not torch.allclose(
-            found.sum(), torch.tensor(1.0), atol=1e-4
-        ):
-            return "what is left must add up to 1 again"
-        if (found > 0).sum() < (wanted > 0).sum():
-            return "too few are left: the id that reaches p stays in"
-        if not torch.allclose(found, wanted / wanted.sum(), atol=1e-4):
-            return "keep the fewest likeliest ids that together reach p, in their places"
+        logits = 2 * torch.randn(size, generator=chance)
+        before = logits.clone()
+        found = float(answer(logits, bits))
+        if not torch.equal(logits, before):
+            return "the reader's logits were changed: work on a copy"
+        if not 0 < found < math.inf:
+            return f"a temperature is a number above 0, got {found}"
+        reached = _entropy(logits / found)
+        if abs(reached - bits) < 0.01 * bits:
+            continue
+        if abs(reached * math.log(2) - bits) < 0.01 * bits:
+            return "that entropy is in nats: use the logarithm to base 2"
+        if abs(_entropy(logits * found) - bits) < 0.01 * bits:
+            return "the temperature divides the logits"
+        return f"asked for {bits} bits, at your temperature there are {reached:.2f}"
+
+
+def _entropy(logits):
+    """Of their softmax, in bits."""
+    return torch.special.entr(logits.softmax(-1)).sum().item() / math.log(2)
+
+
+COPIES = (  # texts, files, the share of the lines, and what it means to have another
+    (
+        ["return self.width\nreturn self.depth\n"],
+        {"a.py": "x = 1\nreturn self.width\n"},
+        (1, 2),
+        "divide the copied lines by all lines of at least 12 characters",
+    ),
+    (
+        ["        return self.width\n    return self.depth\n"],
+        {"a.py": "\treturn self.width  \n"},
+        (1, 2),
+        "take the spaces off on both sides before you compare",
+    ),
+    (
+        ["x = 1\n          y = 2\n\nreturn False\nreturn self.depth\n"],
+        {"a.py": "return False\n"},
+        (1, 2),
+        "a line counts from 12 characters on, without the spaces around it",
+    ),
+    (
+        ["return self.width\nreturn self.depth\n"],
+        {"a.py": "return self.width * 2\nreturn self.depth\n"},
+        (1, 2),
+        "a part of a line is no copy: compare whole lines",
+    ),
+    (
+        ["return self.width\nreturn self.depth\n", "return self.width\n"],
+        {"a.py": "x = 1\n", "b.py": "return self.width\n"},
+        (2, 3),
+        "take the lines of all files, and each written line as often as it is written",
+    ),
+)
 
 
 @checked
 def check_copied(answer):
-    """The share of the GPT's longer lines that stand in its training text, as a float."""
-    if not isinstance(answer, float):
-        return "give copied lines / all lines looked at, as a float"
-    if not 0 <= answer <= 1:
-        return "a share lies between 0 and 1"
-    if answer == 0:
-        return "none at all? strip the indentation on both sides before you compare"
-    if answer > 0.7:
-        return "nearly all? look at lines of at least 12 characters only"
+    """A function from texts, a list, and files, path → text, to the share of the texts'
+    longer lines that stand in the files.
+    """
+    for texts, files, (copied, looked_at), hint in COPIES:
+        found = answer(list(texts), dict(files))
+        if not isinstance(found, float | int) or not 0 <= found <= 1:
+            return f"a share is a number from 0 to 1, got {found!r}"
+        if not math.isclose(found, copied / looked_at):
+            return hint
