@@ -1,6 +1,8 @@
 """What README.md shows is what happens."""
 
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from tfbook.__main__ import main
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "experiments"))
+speed_table = importlib.import_module("speed_table")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,3 +50,11 @@ def test_the_lines_for_those_without_make_are_the_makefiles():
     notebooks = "--nbval --nbval-current-env --nbval-cell-timeout=600 book"
     assert notebooks in README and notebooks in makefile
     assert "-n -W --keep-going" in README and "-n -W --keep-going" in makefile
+
+
+def test_the_speeds_are_the_last_measured():
+    speeds = speed_table.read("bench")["tokens a second, share of the rate"]
+    lines = [*speed_table.training(speeds)]
+    lines += speed_table.decoding(speed_table.read("bench_decoding"))
+    assert len(lines) == 2 + 8 + 2 + 4
+    assert [line for line in lines if line not in README.splitlines()] == []
