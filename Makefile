@@ -30,7 +30,7 @@ extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lesso
 
 bench: $(INSTALLED)  ## speed and memory beside other libraries, growth, overheads: an hour on a quiet machine
 	$(PIP) --quiet $$($(PY) -c "import tomllib; print(*[x for x in tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bench'] if ';' not in x])")
-	for what in bench bench_decoding growth overheads speed_table; do $(PY) experiments/$$what.py || exit; done
+	for what in bench bench_memory bench_decoding growth overheads speed_table; do $(PY) experiments/$$what.py || exit; done
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab
 	cd book && ../$(PY) -m jupyterlab

@@ -1,13 +1,11 @@
-"""How fast is a training step, and how much memory does it take, beside the Transformers
-that others use?
+"""How fast is a training step, beside the Transformers that others use?
 
     python experiments/bench.py [SIZE …]      sizes: small, middle, large
 
 The same work for all, in one process and in turn: forward, backward, clipping and AdamW on
 padded batches, dropout 0.1 wherever the paper has it and on the attention weights and
 behind the activation. Medians over rounds, as tokens a second and as the share of the rate
-at which this machine multiplies matrices of the same type. Memory: how far a process of
-its own grows beyond what it held before its first step, in float32. Times are of one
+at which this machine multiplies matrices of the same type. Times are of one
 machine in one mood: only what is side by side compares; the ratios are kept by date. Needs
 the extra "bench". Half an hour.
 """
@@ -15,12 +13,9 @@ the extra "bench". Half an hour.
 import datetime
 import json
 import math
-import multiprocessing
-import resource
 import statistics
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from provenance import RESULTS, write
@@ -205,39 +200,14 @@ def compare(size, length, dtype, seed=0):
     }
 
 
-def growth(name, size, length):
-    """MiB by which this process grows in two steps."""
-    *shape, tokens = size
-    torch.manual_seed(0)
-    model = SYSTEMS[name](*shape).train()
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
-    source, target = batch(tokens, length, torch.Generator().manual_seed(0))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(2):
-        step(model, optimizer, source, target, torch.float32)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round((after - before) / 1024)
-
-
-def peaks(size, length):
-    """{system: MiB}, each in a new process."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as pool:
-        runs = {n: pool.submit(growth, n, size, length) for n in SYSTEMS}
-        return {name: run.result() for name, run in runs.items()}
-
-
 def main():
-    sizes, speeds, memory = sys.argv[1:] or SIZES, {}, {}
+    sizes, speeds = sys.argv[1:] or SIZES, {}
     for size in sizes:
         for name, dtype in DTYPES.items():
             for length in LENGTHS:
                 found = compare(SIZES[size], length, dtype)
                 speeds[f"{size}, {name}, {length}"] = found
                 print(size, name, length, f"{ahead(found):.2f}", found, flush=True)
-        for length in (32, 512):
-            memory[f"{size}, fp32, {length}"] = peaks(SIZES[size], length)
-            print(size, length, memory[f"{size}, fp32, {length}"], flush=True)
     past = RESULTS / "bench.json"
     history = (
         json.loads(past.read_text())["numbers"]["history"] if past.exists() else []
@@ -249,13 +219,12 @@ def main():
         entry[name] = [round(x, 2) for x in (min(ratios), mean, max(ratios))]
     numbers = {
         "tokens a second, share of the rate": speeds,
-        "memory of a step (MiB)": memory,
         "history": [
             *history,
             entry,
         ],  # ahead of the fastest other: least, mean, most
     }
-    write("bench", numbers, "no seed: times and memory, of weights never scored")
+    write("bench", numbers, "no seed: times, of weights never scored")
 
 
 if __name__ == "__main__":

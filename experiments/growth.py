@@ -33,6 +33,16 @@ GROWN = {
 }
 
 
+THEORY = {  # the exponents towards which operations and kept bytes go
+    "length": (2, 2),
+    "length, no dropout": (2, 1),  # the fused kernel stores no weights
+    "width": (2, 1),
+    "depth": (1, 1),
+    "batch": (1, 1),
+    "vocabulary": (1, 1),
+}
+
+
 def setting(what, size):
     """A config, a batch and a length in which one thing has another size."""
     config, batch, length = BASE, BATCH, LENGTH
@@ -89,6 +99,9 @@ def main():
             "operations": operations,
             "kept bytes": kept,
             "seconds": [float(f"{t:.3g}") for t in times],
+            "exponents in theory": dict(
+                zip(("operations", "kept bytes"), THEORY[what], strict=True)
+            ),
             "exponents": {
                 "operations": exponent(sizes, operations),
                 "kept bytes": exponent(sizes, kept),

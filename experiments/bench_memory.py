@@ -1,0 +1,58 @@
+"""How much memory does a training step take, beside the Transformers that others use?
+
+    python experiments/bench_memory.py
+
+The systems and batches of bench.py. Counted: all that PyTorch allocates on the CPU in the
+first step of a training, and the most of it that is held at once, beyond the parameters:
+activations, gradients, the optimizer's state. The same on every machine. A few minutes.
+"""
+
+import torch
+from bench import DTYPES, SIZES, SYSTEMS, batch, step
+from provenance import write
+from torch.profiler import ProfilerActivity, profile
+
+LENGTHS = (32, 512)
+
+
+def most_held(call):
+    """The most bytes held at once of those allocated while a call runs."""
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True
+    ) as profiled:
+        call()
+    events = profiled.profiler.kineto_results.events()
+    held = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            most = max(most, held)
+    return most
+
+
+def memory(name, size, length, dtype):
+    """MiB beyond the parameters in a first step."""
+    *shape, tokens = size
+    torch.manual_seed(0)
+    model = SYSTEMS[name](*shape).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
+    source, target = batch(tokens, length, torch.Generator().manual_seed(0))
+    most = most_held(lambda: step(model, optimizer, source, target, dtype))
+    return round(most / 2**20, 1)
+
+
+def main():
+    numbers = {}
+    for size, shape in SIZES.items():
+        for kind, dtype in DTYPES.items():
+            for length in LENGTHS:
+                found = {n: memory(n, shape, length, dtype) for n in SYSTEMS}
+                numbers[f"{size}, {kind}, {length}"] = found
+                print(size, kind, length, found, flush=True)
+    write(
+        "bench_memory", numbers, "no seed: bytes, which no number's value changes"
+    )
+
+
+if __name__ == "__main__":
+    main()
