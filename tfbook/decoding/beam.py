@@ -120,16 +120,10 @@ class Beams:
             _, log_probability, n = hypothesis
             return log_probability / ((5 + n) / 6) ** length_penalty
 
-        living = self.ids.unflatten(0, (-1, self.beam)) if self.searched else ()
-        for b, ids, scores in zip(
-            self.searched, living, self.scores.tolist(), strict=True
-        ):
-            alive = [
-                (x, s, len(x))
-                for x, s in zip(ids, scores, strict=True)
-                if s > -math.inf
-            ]
-            self.finished[b] += alive
+        for i, b in enumerate(self.searched):
+            ids = self.ids[i * self.beam : (i + 1) * self.beam]
+            alive = zip(ids, self.scores[i].tolist(), strict=True)
+            self.finished[b] += [(x, s, len(x)) for x, s in alive if s > -math.inf]
         answers = []
         for hypotheses in self.finished:
             best = sorted(hypotheses, key=score, reverse=True)[: self.beam]

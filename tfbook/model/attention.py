@@ -194,7 +194,9 @@ class KeyValueCache(dict):
         """Keep these rows of the batch, in this order: a beam search's reordering. Rows
         that share a row of memory must stay together.
         """
-        moved = {1: rows}  # how many rows share one of a layer's: which of these stay
+        moved = {
+            1: rows
+        }  # how many rows share one of a layer's: which of these stay
         for layer, (key, value) in self.items():
             share = len(self.keep) // len(key)
             if share not in moved:
