@@ -188,5 +188,5 @@ def test_invented_speakers_differ_and_come_from_the_seed():
         if name != "invented"
     )
     assert (clips.waves.abs().amax(dim=1) > 1000).all()
-    with pytest.raises(ValueError, match="invented must be 0 for the split"):
+    with pytest.raises(ValueError, match="invented must be 0 for split"):
         spoken_digits("test", 7, invented=0.5)

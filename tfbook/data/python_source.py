@@ -8,7 +8,6 @@ for everybody and no held-out line stands beside its neighbours in training.
 
 import ast
 import hashlib
-import importlib.metadata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from types import MappingProxyType
 
 import torch
 
-from tfbook.data.pronunciation import part
+from tfbook.data.pronunciation import installed, part
 
 SHA256 = "d7abd038a7f948c9d7752e6f9be0741e80792b59bfa87d34609fd0b9bfc99b53"
 REMEDY = "pip install sympy==1.14.0"
@@ -64,13 +63,8 @@ def installed_folder():
     """Where the package sympy has its source. Raises FileNotFoundError without the
     package.
     """
-    try:
-        package = importlib.metadata.distribution("sympy")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise FileNotFoundError(
-            f"path must be the folder of sympy, got none: {REMEDY}"
-        ) from error
-    return package.locate_file("sympy")
+    missing = f"path must be the folder of sympy, got none: {REMEDY}"
+    return installed("sympy", "sympy", missing)
 
 
 def one_text(files):

@@ -20,16 +20,7 @@ ACCENTS = """en-us en-us-nyc en en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x
     en-029""".split()
 INVENTED = "invented"
 LONGEST = 8000  # samples at 8,000 a second
-LEARNERS = (
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pl",
-    "pt",
-    "nl",
-    "tr",
-)  # speak English as learnt
+LEARNERS = "de fr es it pl pt nl tr".split()  # speak English as learnt
 LEARNT = """z'ero z'iro s'ero|w'an v'an w'on|t'u|tr'i sr'i fr'i|f'or|f'aif f'aiv|s'iks|
     s'even z'even|'eit|n'ain""".split("|")
 VARIED = """z'i:roU z'IroU z'EroU|w'Vn w'A:n w'0n w'Un|t'u: t'U tj'u:|Tr'i: Tr'I tr'i: fr'i:|
@@ -62,9 +53,7 @@ def spoken_digits(split, n, seed=0, learners=0.0, invented=0.0, report=None):
     another split, or invented voices in a split that judges.
     """
     if invented and split != "train":
-        raise ValueError(
-            f"invented must be 0 for the split {split!r}, got {invented}"
-        )
+        raise ValueError(f"invented must be 0 for split {split!r}, got {invented}")
     voices = [name for name in variants() if part_of_voice(name) == split]
     if not voices:
         raise ValueError(
@@ -110,12 +99,10 @@ def _say(digit, voice, chance, learners):
         text = f"[[{_pick(LEARNT[digit].split(), chance)}]]"
     elif kind < learners:
         text = f"[[{_pick(VARIED[digit].split(), chance)}]]"
-    if voice == INVENTED:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        if voice == INVENTED:
             voice = Path(folder, INVENTED)
             voice.write_text(invented_voice(chance))
-            wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
-    else:
         wave, sampling_rate = speak(text, accent, voice, rate, pitch, seed)
     loud = (wave.abs() > 0.01 * wave.abs().max()).nonzero()  # (samples, 1)
     wave = resample(wave[int(loud[0]) : int(loud[-1]) + 1], sampling_rate)

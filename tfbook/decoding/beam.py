@@ -45,9 +45,8 @@ def beam_search_nbest(
     beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
     new = prefix.repeat_interleave(beam, dim=0)  # (B·beam, T)
     for _ in range(max_length):
-        logits = model.decode(
-            new, memory, source_mask, cache=cache
-        )  # (B·beam, T, V)
+        # (B·beam, T, V)
+        logits = model.decode(new, memory, source_mask, cache=cache)
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if not beams.searched:
             break
@@ -120,12 +119,13 @@ class Beams:
             _, log_probability, n = hypothesis
             return log_probability / ((5 + n) / 6) ** length_penalty
 
+        found = [list(hypotheses) for hypotheses in self.finished]
         for i, b in enumerate(self.searched):
             ids = self.ids[i * self.beam : (i + 1) * self.beam]
             alive = zip(ids, self.scores[i].tolist(), strict=True)
-            self.finished[b] += [(x, s, len(x)) for x, s in alive if s > -math.inf]
+            found[b] += [(x, s, len(x)) for x, s in alive if s > -math.inf]
         answers = []
-        for hypotheses in self.finished:
+        for hypotheses in found:
             best = sorted(hypotheses, key=score, reverse=True)[: self.beam]
             answers.append(
                 [(ids, log_probability) for ids, log_probability, _ in best]

@@ -67,9 +67,8 @@ def fused_attention(query, key, value, mask=None, dropout=0.0):
     if dropout and query.device.type == "cpu":
         return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     check_attention(query, key, value, mask, dropout)
-    mask = (
-        None if mask is None else torch.atleast_2d(mask)
-    )  # the kernel wants (T, S)
+    # the kernel wants (T, S)
+    mask = None if mask is None else torch.atleast_2d(mask)
     return F.scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
@@ -194,9 +193,8 @@ class KeyValueCache(dict):
         """Keep these rows of the batch, in this order: a beam search's reordering. Rows
         that share a row of memory must stay together.
         """
-        moved = {
-            1: rows
-        }  # how many rows share one of a layer's: which of these stay
+        # how many rows share one of a layer's: which of these stay
+        moved = {1: rows}
         for layer, (key, value) in self.items():
             share = len(self.keep) // len(key)
             if share not in moved:

@@ -146,17 +146,15 @@ def check_attention(query, key, value, mask, dropout=0.0):
         check_mask("mask", mask, (*query.shape[:3], key.size(-2)), query.device)
 
 
-def check_memory(memory, mask, target, attention, mask_name, shared=False):
+def check_memory(memory, mask, target, attention, mask_name, cache=None):
     """Raise unless memory and mask fit the attention layer and the target, ids or
-    vectors. shared: each row of memory may serve several rows of the target.
+    vectors. With a cache, each row of memory may serve several rows of the target.
     """
     check_vectors("memory", memory, attention.query_projection.weight)
-    rows, n_rows = memory.size(0), target.size(0)
-    if n_rows % rows or (n_rows != rows and not shared):
-        raise ValueError(
-            f"memory must have the target's batch of {n_rows}, got {rows}"
-        )
+    rows, n = memory.size(0), target.size(0)
+    if n % rows or (n != rows and cache is None):
+        raise ValueError(f"memory must have the target's batch of {n}, got {rows}")
     if mask is not None:
-        queries = n_rows // rows * target.size(1)
+        queries = n // rows * target.size(1)
         shape = (rows, attention.n_heads, queries, memory.size(1))
         check_mask(mask_name, mask, shape, memory.device)

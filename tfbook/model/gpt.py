@@ -48,10 +48,8 @@ class GPT(nn.Module):
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
         if cache is not None:
             cache.extend(target.new_ones(target.shape).bool()[:, None, None])
-        mask = causal_mask(
-            target.size(1), past, target.device
-        )  # (1, 1, T, past + T)
-        x = self.decoder(
-            x, memory, mask, source_mask, cache=cache
-        )  # (B, T, d_model)
+        # (1, 1, T, past + T)
+        mask = causal_mask(target.size(1), past, target.device)
+        # (B, T, d_model)
+        x = self.decoder(x, memory, mask, source_mask, cache=cache)
         return self.output(x)  # (B, T, V)

@@ -45,9 +45,9 @@ class Decoder(nn.Module):
     returns (B, T, d_model). The caller passes `causal_mask`: without it every
     position sees all others. With a `KeyValueCache`, x holds the new positions
     alone, the mask covers (B, H, T, past + T), and a row of memory may serve several
-    rows of x that lie together. cross_attention=False makes a
-    decoder-only stack. Raises ValueError when a memory is missing, or given and not
-    wanted; TypeError or ValueError naming x, memory or mask when they do not fit.
+    rows of x that lie together. cross_attention=False makes a decoder-only stack.
+    Raises ValueError when a memory is missing, or given and not wanted; TypeError or
+    ValueError naming x, memory or mask when they do not fit.
     """
 
     def __init__(self, config, cross_attention=True):
@@ -71,8 +71,7 @@ class Decoder(nn.Module):
         first = self.layers[0].self_attention
         check_vectors("x", x, first.query_projection.weight)
         if memory is not None:
-            shared = cache is not None
-            check_memory(memory, memory_mask, x, first, "memory_mask", shared)
+            check_memory(memory, memory_mask, x, first, "memory_mask", cache)
         for layer in self.layers:
             x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
@@ -144,8 +143,7 @@ class Transformer(nn.Module):
         """
         check_ids("target", target)
         first = self.decoder.layers[0].self_attention
-        shared = cache is not None
-        check_memory(memory, source_mask, target, first, "source_mask", shared)
+        check_memory(memory, source_mask, target, first, "source_mask", cache)
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
         keep = padding_mask(target, self.config.pad)  # (B, 1, 1, T)
@@ -153,9 +151,8 @@ class Transformer(nn.Module):
             keep = cache.extend(keep)  # (B, 1, 1, past + T)
         # (B, 1, T, past + T)
         mask = keep & causal_mask(target.size(1), past, target.device)
-        x = self.decoder(
-            x, memory, mask, source_mask, cache=cache
-        )  # (B, T, d_model)
+        # (B, T, d_model)
+        x = self.decoder(x, memory, mask, source_mask, cache=cache)
         return self.output(x)  # (B, T, V)
 
 

@@ -59,9 +59,8 @@ def norm_with_eps_outside_the_root():
     """
 
     def outside(x, eps):
-        variance, mean = torch.var_mean(
-            x, dim=-1, correction=0, keepdim=True
-        )  # (B, T, 1)
+        # (B, T, 1)
+        variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
         return (x - mean) / (variance.sqrt() + eps)  # (B, T, d_model)
 
     return normalising(outside)

@@ -23,9 +23,8 @@ def norm_over_time():
     """
 
     def over_time(x, eps):
-        variance, mean = torch.var_mean(
-            x, dim=1, correction=0, keepdim=True
-        )  # (B, 1, d_model)
+        # (B, 1, d_model)
+        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
         return (x - mean) / (variance + eps).sqrt()  # (B, T, d_model)
 
     return normalising(over_time)

@@ -5,13 +5,7 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.recordings import (
-    fit,
-    read_name,
-    read_wave,
-    resample,
-    wave_files,
-)
+from tfbook.data.recordings import fit, read_name, read_wave, resample, wave_files
 from tfbook.data.spoken_digits import spoken_digits
 from tfbook.model.audio import SpectrogramTransformer
 from tfbook.model.config import TransformerConfig

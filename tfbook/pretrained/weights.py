@@ -6,11 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.pronunciation import (
-    SHA256,
-    encode_pairs,
-    load_pronunciation,
-)
+from tfbook.data.pronunciation import SHA256, encode_pairs, load_pronunciation
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
 from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
