@@ -21,6 +21,7 @@ from tfbook import (
     padding_mask,
     sample,
 )
+from tfbook.decoding.stepwise import candidates
 from tfbook.model.config import CHOICES
 from tfbook.model.layers import InputEmbedding
 
@@ -564,3 +565,25 @@ def test_rows_that_have_stopped_are_computed_no_more(width, monkeypatch):
         assert rows[0] == width * len(source) and rows == sorted(rows, reverse=True)
         dropped += rows[0] - rows[-1]
     assert dropped > 0
+
+
+def test_top_p_of_one_leaves_nothing_out():
+    logits = 3 * torch.randn(2, 50_000, generator=torch.Generator().manual_seed(0))
+    chances, _ = candidates(logits, top_p=1.0)
+    assert torch.equal(chances, candidates(logits)[0]) and (chances > 0).all()
+    assert (candidates(logits, top_p=0.999)[0] == 0).any()
+
+
+def test_among_equals_the_first_is_drawn():
+    ids = candidates(torch.zeros(1, 5_000), top_k=1)[1]
+    assert ids[0].tolist() == list(range(5_000))
+
+
+def test_a_beam_without_any_chance_says_so():
+    model = build(Transformer)
+    with torch.no_grad():
+        model.output.weight.fill_(float("nan"))
+    with pytest.raises(
+        ValueError, match=r"^model must give finite logits, got none"
+    ):
+        beam_search(model, sources(), START, STOP, LONGEST)

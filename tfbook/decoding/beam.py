@@ -15,9 +15,10 @@ def beam_search(model, source, start, stop, max_length, beam=4, length_penalty=0
     r"""The best of several sequences grown side by side.
 
     A sequence of n symbols, stop included, scores $\log p / ((5 + n) / 6)^a$ with a =
-    length_penalty (Wu et al. 2016, equation 14). beam=1 is greedy decoding. A row's search
-    ends when `beam` of its sequences have stopped. Arguments
-    and result, (B, at most max_length), as in `greedy_decode`.
+    length_penalty (Wu et al. 2016, equation 14). beam=1 is greedy decoding, but for
+    rounding. A row's search ends when `beam` of its sequences have stopped. Arguments,
+    errors and result, (B, at most max_length), as in `greedy_decode`; also ValueError
+    where the model gives no symbol a chance, as with NaN among its weights.
     """
     found = beam_search_nbest(
         model, source, start, stop, max_length, beam, length_penalty
@@ -126,6 +127,10 @@ class Beams:
             found[b] += [(x, s, len(x)) for x, s in alive if s > -math.inf]
         answers = []
         for hypotheses in found:
+            if not hypotheses:
+                raise ValueError(
+                    "model must give finite logits, got none for any next symbol"
+                )
             best = sorted(hypotheses, key=score, reverse=True)[: self.beam]
             answers.append(
                 [(ids, log_probability) for ids, log_probability, _ in best]

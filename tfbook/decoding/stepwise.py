@@ -73,10 +73,11 @@ def candidates(logits, temperature=1.0, top_k=None, top_p=None):
     if top_k is not None:
         check_count("top_k", top_k)
     probabilities = (logits.float() / temperature).softmax(-1)  # (B, V)
-    chances, ids = probabilities.sort(-1, descending=True)  # (B, V) each
+    # (B, V) each
+    chances, ids = probabilities.sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         chances[:, top_k:] = 0.0
-    if top_p is not None:  # out goes what comes after enough
+    if top_p is not None and top_p < 1:  # out goes what comes after enough
         chances[chances.cumsum(-1) - chances >= top_p] = 0.0
     return chances, ids
 

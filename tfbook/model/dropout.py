@@ -13,7 +13,7 @@ def dropout(x, p):
     On the CPU one 16-bit random number decides over each value, cut four at a time
     from a 64-bit one, so p is rounded to a multiple of 1/65,536: PyTorch's
     generator fills memory one draw after another, and its own dropout, which takes
-    a draw a value, costs a third of a training step.
+    a draw a value or more, costs a sixth to a third of a training step.
     """
     if p == 0:
         return x
