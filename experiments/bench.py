@@ -1,31 +1,38 @@
 """How fast is a training step, beside the Transformers that others use?
 
-    python experiments/bench.py [SIZE …]      sizes: small, middle, large
+    python experiments/bench.py
 
 The same work for all, in one process and in turn: forward, backward, clipping and AdamW on
-padded batches, dropout 0.1 wherever the paper has it and on the attention weights and
-behind the activation. Medians over rounds, as tokens a second and as the share of the rate
-at which this machine multiplies matrices of the same type. Times are of one
-machine in one mood: only what is side by side compares; the ratios are kept by date. Needs
-the extra "bench". Half an hour.
+padded batches, relu, dropout 0.1 wherever the paper has it and on the attention weights and
+behind the activation, then at one length without any dropout. In bf16 all of them multiply
+in 16 bits, attention included. What differs: the places of the norms, positions (sinusoids
+here, tables elsewhere), and that x-transformers has an output matrix of its own and BART
+one embedding for both sides.
+
+Medians over nine rounds, as tokens a second and as the share of the rate at which this
+machine multiplies matrices of the same type. Each round begins with another system, and
+each system with a step that is not timed. "ahead" is our speed over that of the fastest
+other, round by round: the median, and the middle half. Times are of one machine in one
+mood: only what is side by side compares; the ratios are kept by date. Needs the extra
+"bench". Half an hour on a quiet machine.
 """
 
 import datetime
+import functools
 import json
 import math
 import statistics
-import sys
 import time
+from importlib.metadata import version
 
 import torch
 from provenance import RESULTS, write
-from speed_table import ahead
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import BartConfig, BartForConditionalGeneration
 from x_transformers import XTransformer
 
 from tfbook import Transformer, TransformerConfig, causal_mask
+from tfbook.costs import count_operations
 from tfbook.training.loop import sequence_loss
 
 SIZES = {  # d_model, heads, layers on each side, tokens on each side
@@ -34,23 +41,32 @@ SIZES = {  # d_model, heads, layers on each side, tokens on each side
     "large": (512, 8, 2, 2048),
 }
 LENGTHS, ROUNDS, VOCAB, DROPOUT = (8, 32, 128, 512), 9, 1000, 0.1
+NO_DROPOUT = 32  # the length at which dropout is left out, too
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+# An entry of the history without rules is older: the others with gelu, their attention in
+# 32 bits under autocast, always the same order.
+RULES = 2
+
+# PyTorch's attention, which the others call, would otherwise turn 16 bits into 32
+torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
 
 
-def ours(d_model, heads, layers):
+def ours(d_model, heads, layers, dropout):
     sizes = VOCAB, VOCAB, d_model, heads, layers, 4 * d_model
-    return Transformer(TransformerConfig(*sizes, dropout=DROPOUT, max_length=512))
+    return Transformer(TransformerConfig(*sizes, dropout=dropout, max_length=512))
 
 
 class TorchTransformer(nn.Module):
     """`nn.Transformer` between embeddings with learned positions and a tied output."""
 
-    def __init__(self, d_model, heads, layers, norm_first):
+    def __init__(self, d_model, heads, layers, dropout, norm_first):
         super().__init__()
         self.source, self.target = (nn.Embedding(VOCAB, d_model) for _ in range(2))
         self.place = nn.Embedding(512, d_model)
-        self.dropout = nn.Dropout(DROPOUT)
-        sizes = d_model, heads, layers, layers, 4 * d_model, DROPOUT
+        for table in (self.source, self.target, self.place):
+            nn.init.normal_(table.weight, std=d_model**-0.5)
+        self.dropout = nn.Dropout(dropout)
+        sizes = d_model, heads, layers, layers, 4 * d_model, dropout
         self.layers = nn.Transformer(
             *sizes, batch_first=True, norm_first=norm_first
         )
@@ -58,10 +74,10 @@ class TorchTransformer(nn.Module):
         self.output.weight = self.target.weight
 
     def forward(self, source, target):
-        keep = [self.place(torch.arange(ids.size(1))) for ids in (source, target)]
+        places = [self.place(torch.arange(x.size(1))) for x in (source, target)]
         x = self.layers(
-            self.dropout(self.source(source) + keep[0]),
-            self.dropout(self.target(target) + keep[1]),
+            self.dropout(self.source(source) + places[0]),
+            self.dropout(self.target(target) + places[1]),
             tgt_mask=~causal_mask(target.size(1))[0, 0],
             src_key_padding_mask=source == 0,
             memory_key_padding_mask=source == 0,
@@ -71,7 +87,7 @@ class TorchTransformer(nn.Module):
 
 
 class XTransformers(nn.Module):
-    def __init__(self, d_model, heads, layers):
+    def __init__(self, d_model, heads, layers, dropout):
         super().__init__()
         sides = {
             "num_tokens": VOCAB,
@@ -80,11 +96,12 @@ class XTransformers(nn.Module):
             "max_seq_len": 512,
             "attn_dim_head": d_model // heads,
             "attn_flash": True,
-            "attn_dropout": DROPOUT,
-            "ff_dropout": DROPOUT,
-            "attn_sublayer_dropout": DROPOUT,
-            "ff_sublayer_dropout": DROPOUT,
-            "emb_dropout": DROPOUT,
+            "attn_dropout": dropout,
+            "ff_dropout": dropout,
+            "attn_sublayer_dropout": dropout,
+            "ff_sublayer_dropout": dropout,
+            "emb_dropout": dropout,
+            "ff_custom_activation": nn.ReLU(),
         }
         both = {
             f"{side}_{k}": v for side in ("enc", "dec") for k, v in sides.items()
@@ -100,7 +117,7 @@ class XTransformers(nn.Module):
 
 
 class Bart(nn.Module):
-    def __init__(self, d_model, heads, layers):
+    def __init__(self, d_model, heads, layers, dropout):
         super().__init__()
         config = {"d_model": d_model, "vocab_size": VOCAB, "pad_token_id": 0}
         for side in ("encoder", "decoder"):
@@ -110,7 +127,7 @@ class Bart(nn.Module):
                 f"{side}_ffn_dim": 4 * d_model,
             }
         shares = ("dropout", "attention_dropout", "activation_dropout")
-        config |= dict.fromkeys(shares, DROPOUT)
+        config |= dict.fromkeys(shares, dropout) | {"activation_function": "relu"}
         config = BartConfig(**config, max_position_embeddings=512, use_cache=False)
         self.model = BartForConditionalGeneration(config)
 
@@ -125,8 +142,8 @@ class Bart(nn.Module):
 
 SYSTEMS = {
     "tfbook": ours,
-    "nn.Transformer, pre": lambda *size: TorchTransformer(*size, True),
-    "nn.Transformer, post": lambda *size: TorchTransformer(*size, False),
+    "nn.Transformer, pre": lambda *given: TorchTransformer(*given, True),
+    "nn.Transformer, post": lambda *given: TorchTransformer(*given, False),
     "x-transformers": XTransformers,
     "transformers, BART": Bart,
 }
@@ -171,58 +188,82 @@ def product_rate(dtype):
     return 2 * 1024**3 / seconds(lambda: a @ b)
 
 
-def compare(size, length, dtype, seed=0):
-    """Medians over rounds, in turn: {system: [tokens a second, share of the rate]}."""
+def compare(size, length, dtype, dropout):
+    """Medians over rounds, in turn: {system: [tokens a second, share of the rate]}, and
+    how far we are ahead: [median, first quartile, third].
+    """
     *shape, tokens = size
-    torch.manual_seed(seed)
-    models = {name: build(*shape).train() for name, build in SYSTEMS.items()}
-    optimizers = {
-        name: torch.optim.AdamW(m.parameters(), 1e-4, fused=True)
-        for name, m in models.items()
-    }
-    draw = torch.Generator().manual_seed(seed)
-    source, target = batch(tokens, length, draw)
-    with FlopCounterMode(display=False) as counter:
-        step(models["tfbook"], optimizers["tfbook"], source, target, dtype)
-    work = counter.get_total_flops()
-    times, rates = {name: [] for name in models}, []
-    for _ in range(ROUNDS + 1):  # the first warms up
+    torch.manual_seed(0)
+    source, target = batch(tokens, length, torch.Generator().manual_seed(0))
+    steps = {}
+    for name, build in SYSTEMS.items():
+        model = build(*shape, dropout).train()
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
+        arguments = model, optimizer, source, target, dtype
+        steps[name] = functools.partial(step, *arguments)
+    work = count_operations(steps["tfbook"])
+    times, rates, order = {name: [] for name in steps}, [], list(steps)
+    for _ in range(ROUNDS):
         rates.append(product_rate(dtype))
-        for name, model in models.items():
-            arguments = model, optimizers[name], source, target, dtype
-            times[name].append(seconds(lambda a=arguments: step(*a)))
-    rate = statistics.median(rates[1:])
-    medians = {name: statistics.median(seen[1:]) for name, seen in times.items()}
+        order = [*order[1:], order[0]]
+        for name in order:
+            steps[name]()  # the caches are another's
+            times[name].append(seconds(steps[name]))
+    rate = statistics.median(rates)
+    medians = {name: statistics.median(seen) for name, seen in times.items()}
     real = int((source != 0).sum() + (target[:, 1:] != 0).sum())
-    return {
+    speeds = {
         name: [round(real / m), round(work / m / rate, 3)]
         for name, m in medians.items()
     }
+    mine, *others = times.values()
+    return speeds, middle_half(
+        [min(t) / m for m, *t in zip(mine, *others, strict=True)]
+    )
+
+
+def middle_half(ratios):
+    """The median of ratios, and the quartiles around it, in hundredths."""
+    first, median, third = statistics.quantiles(ratios, n=4)
+    return [round(x, 2) for x in (median, first, third)]
+
+
+def points():
+    """What is measured: {name: (size, length, type, dropout)}."""
+    found = {}
+    for size in SIZES:
+        for name, dtype in DTYPES.items():
+            for length in LENGTHS:
+                given = SIZES[size], length, dtype
+                found[f"{size}, {name}, {length}"] = *given, DROPOUT
+                if length == NO_DROPOUT:
+                    found[f"{size}, {name}, {length}, no dropout"] = *given, 0.0
+    return found
 
 
 def main():
-    sizes, speeds = sys.argv[1:] or SIZES, {}
-    for size in sizes:
-        for name, dtype in DTYPES.items():
-            for length in LENGTHS:
-                found = compare(SIZES[size], length, dtype)
-                speeds[f"{size}, {name}, {length}"] = found
-                print(size, name, length, f"{ahead(found):.2f}", found, flush=True)
+    speeds, ahead = {}, {}
+    for point, given in points().items():
+        speeds[point], ahead[point] = compare(*given)
+        print(point, ahead[point], speeds[point], flush=True)
     past = RESULTS / "bench.json"
     history = (
         json.loads(past.read_text())["numbers"]["history"] if past.exists() else []
     )
-    entry = {"date": datetime.date.today().isoformat(), "sizes": list(sizes)}
-    for name in DTYPES:
-        ratios = [ahead(v) for k, v in speeds.items() if name in k]
+    entry = {"date": datetime.date.today().isoformat(), "rules": RULES}
+    for name in DTYPES:  # ahead at the worst point, in the mean, at the best
+        ratios = [
+            median
+            for point, (median, *_) in ahead.items()
+            if name in point and "no dropout" not in point
+        ]
         mean = math.prod(ratios) ** (1 / len(ratios))
         entry[name] = [round(x, 2) for x in (min(ratios), mean, max(ratios))]
     numbers = {
         "tokens a second, share of the rate": speeds,
-        "history": [
-            *history,
-            entry,
-        ],  # ahead of the fastest other: least, mean, most
+        "ahead": ahead,
+        "history": [*history, entry],
+        "others": {n: version(n) for n in ("x-transformers", "transformers")},
     }
     write("bench", numbers, "no seed: times, of weights never scored")
 

@@ -15,34 +15,34 @@ def read(name):
     return json.loads(path.read_text(encoding="utf-8"))["numbers"]
 
 
-def ahead(found):
-    """Our tokens a second over those of the fastest other."""
-    return found["tfbook"][0] / max(v[0] for k, v in found.items() if k != "tfbook")
+def spread(median, first, third):
+    return f"{median:.2f} ({first:.2f} to {third:.2f})"
 
 
-def training(speeds):
+def training(numbers):
     """Lines of a table: a row for each type and length, a column for each system."""
+    speeds = numbers["tokens a second, share of the rate"]
     rows = {name: found for name, found in speeds.items() if name.startswith(SHOWN)}
     systems = list(next(iter(rows.values())))
     yield f"| type, length | {' | '.join(systems)} | ahead |"
     yield "|---|" + "---:|" * (len(systems) + 1)
     for name, found in rows.items():
         cells = " | ".join(f"{v:,} ({share:.0%})" for v, share in found.values())
-        label = name.removeprefix(f"{SHOWN}, ")
-        yield f"| {label} | {cells} | {ahead(found):.2f} |"
+        label, ahead = name.removeprefix(f"{SHOWN}, "), numbers["ahead"][name]
+        yield f"| {label} | {cells} | {spread(*ahead)} |"
 
 
-def decoding(words):
+def decoding(numbers):
     """Lines of a table: a row for each beam and batch, in words a second."""
     yield "| words a second | tfbook | transformers, generate | ahead |"
     yield "|---|---:|---:|---:|"
-    for name, found in words.items():
+    for name, found in numbers.items():
         ours, theirs = found["tfbook"], found["transformers, generate"]
-        yield f"| {name} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |"
+        yield f"| {name} | {ours:,.0f} | {theirs:,.0f} | {spread(*found['ahead'])} |"
 
 
 def main():
-    print(*training(read("bench")["tokens a second, share of the rate"]), sep="\n")
+    print(*training(read("bench")), sep="\n")
     print()
     print(*decoding(read("bench_decoding")), sep="\n")
 
