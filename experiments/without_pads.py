@@ -108,6 +108,8 @@ def compare(size, length, dtype, dropout):
     packed.load_state_dict(model.state_dict())
     source, target = batch(tokens, length, torch.Generator().manual_seed(0))
     difference = farthest(model, packed, source, target)
+    if not difference < 1e-4:
+        raise ValueError(f"logits must be the same, got {difference:.1g} apart")
     steps = []
     for m in (model, packed):
         optimizer = torch.optim.AdamW(m.parameters(), 1e-4, fused=True)

@@ -72,3 +72,18 @@ def test_what_is_said_of_memory_is_what_was_counted():
     assert "No other system needs less memory" in README
     for found in speed_table.read("bench_memory").values():
         assert found["tfbook"] == min(found.values())
+
+
+def test_what_is_said_of_the_lead_is_what_was_measured():
+    assert "Without dropout\nnobody is ahead" in README
+    assert "Smaller models gain more" in README
+    ahead, lead = speed_table.read("bench")["ahead"], {}
+    for point, (median, *_) in ahead.items():
+        size, kind, _, *rest = point.split(", ")
+        if rest == ["no dropout"]:
+            assert 0.98 <= median <= 1.02
+        else:
+            lead.setdefault(kind, {}).setdefault(size, []).append(median)
+    for sizes in lead.values():
+        small, middle, large = (sum(sizes[x]) for x in ("small", "middle", "large"))
+        assert small > middle > large > len(sizes["large"])
