@@ -9,13 +9,16 @@ results/test_touches.json. Some minutes on a GPU; about an hour on a laptop at s
 """
 
 import argparse
+import gzip
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from provenance import touch_test, write
 
 from tfbook import TransformerConfig
-from tfbook.data.digits import augment, load_idx
+from tfbook.data.digits import augment
 from tfbook.model.vit import ViT
 from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import device, preset
@@ -23,6 +26,50 @@ from tfbook.training.progress import lines
 
 SEEDS = (0, 1, 2)
 PATCH = (4, 4)
+IDX_FILES = "{part}-images-idx3-ubyte.gz", "{part}-labels-idx1-ubyte.gz"
+
+
+def load_idx(folder, part):
+    """Pictures (n, 1, height, width) from 0 to 1 and their classes (n,), from the gzipped
+    IDX files in which MNIST and Fashion-MNIST come.
+
+    folder: holds `train-images-idx3-ubyte.gz` and so on; part: "train" or "t10k". Raises
+    FileNotFoundError for a file that is not there, ValueError for one that is damaged
+    and for pictures and classes that are not as many.
+    """
+    if part not in ("train", "t10k"):
+        raise ValueError(f"part must be 'train' or 't10k', got {part!r}")
+    image, truth = (
+        _read_idx(Path(folder, name.format(part=part)), axes)
+        for name, axes in zip(IDX_FILES, (3, 1), strict=True)
+    )
+    if len(image) != len(truth):
+        raise ValueError(
+            f"folder must hold as many classes as pictures, got {len(truth)} and {len(image)}"
+        )
+    return image[:, None] / 255, truth.long()
+
+
+def _read_idx(file, axes):
+    """A tensor of bytes from one file: magic number, the length of each axis, the bytes."""
+    if not file.is_file():
+        raise FileNotFoundError(f"folder must hold {file.name}, and does not")
+    try:
+        content = gzip.decompress(file.read_bytes())
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(
+            f"folder must hold a gzipped {file.name}, got {error}"
+        ) from None
+    head = 4 + 4 * axes
+    numbers = [int.from_bytes(content[i : i + 4], "big") for i in range(0, head, 4)]
+    magic, *sizes = numbers
+    if magic != 0x0800 + axes or len(content) != head + math.prod(sizes):
+        raise ValueError(
+            f"folder must hold {file.name} with {axes} axes of bytes, got magic number "
+            f"{magic}, sizes {sizes} and {len(content)} bytes"
+        )
+    data = torch.frombuffer(bytearray(content[head:]), dtype=torch.uint8)
+    return data.view(sizes)  # (n, …)
 
 
 def teach(image, truth, recipe, seed):

@@ -55,3 +55,61 @@ def test_it_learns_what_is_in_a_folder(test, folder, capsys):
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="folder must hold train-images"):
         fashion.main(["--folder", str(tmp_path)])
+
+
+def idx(folder, part="train", n=3, magic=0x0803, sizes=(5, 4), cut=0, labels=None):
+    """Two tiny files in the form of Fashion-MNIST's."""
+    pixels = bytes(i % 256 for i in range(n * sizes[0] * sizes[1]))
+    numbers = (magic, n, *sizes)
+    content = b"".join(x.to_bytes(4, "big") for x in numbers) + pixels
+    content = content[: len(content) - cut]
+    (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+    labels = n if labels is None else labels
+    content = (0x0801).to_bytes(4, "big") + labels.to_bytes(4, "big")
+    content += bytes(range(labels))
+    (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(content))
+
+
+def test_idx_files_are_read(tmp_path):
+    idx(tmp_path, "t10k")
+    image, truth = fashion.load_idx(tmp_path, "t10k")
+    assert image.shape == (3, 1, 5, 4) and truth.tolist() == [0, 1, 2]
+    assert torch.equal((image * 255).flatten().round(), torch.arange(60.0))  # (60,)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"magic": 0x0801}, "with 3 axes of bytes, got magic number 2049"),
+        ({"cut": 1}, r"got magic number 2051, sizes \[3, 5, 4\] and 75 bytes"),
+        ({"cut": 70}, "with 3 axes of bytes, got magic number"),
+        ({"labels": 2}, "as many classes as pictures, got 2 and 3"),
+    ],
+)
+def test_damaged_idx_files_are_refused(changes, words, tmp_path):
+    idx(tmp_path, **changes)
+    with pytest.raises(ValueError, match=f"folder must hold .*{words}"):
+        fashion.load_idx(tmp_path, "train")
+
+
+def test_other_idx_errors_say_what_to_do(tmp_path):
+    with pytest.raises(
+        ValueError, match="part must be 'train' or 't10k', got 'test'"
+    ):
+        fashion.load_idx(tmp_path, "test")
+    with pytest.raises(
+        FileNotFoundError, match="folder must hold train-images-idx3"
+    ):
+        fashion.load_idx(tmp_path, "train")
+    idx(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"not gzipped")
+    with pytest.raises(
+        ValueError, match=r"a gzipped train-labels-idx1-ubyte\.gz, got"
+    ):
+        fashion.load_idx(tmp_path, "train")
+    whole = (tmp_path / "train-images-idx3-ubyte.gz").read_bytes()
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(whole[:-12])
+    with pytest.raises(
+        ValueError, match=r"a gzipped train-images-idx3-ubyte\.gz, got"
+    ):
+        fashion.load_idx(tmp_path, "train")

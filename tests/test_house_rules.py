@@ -24,7 +24,7 @@ machinery = importlib.import_module("lessons")
 
 ROOMS = """model data training decoding metrics costs baselines compression pretrained
     pitfalls exercises plot __main__""".split()
-MODEL = """checks config masks positions dropout attention layers transformer gpt vit audio
+MODEL = """checks config masks positions dropout packing attention layers transformer gpt vit audio
     recurrent""".split()
 SYNONYMS = set(
     """nhead nheads n_head num_heads hidden_dim hidden_size embed_dim emb_dim embedding_dim n_embd

@@ -132,6 +132,7 @@ def test_the_architecture_in_small(small):
 
 def test_what_is_the_books_own_is_not_written_again():
     assert Whisper.decode is Transformer.decode
+    assert Whisper.encode is Transformer.encode
     assert Whisper.forward is Transformer.forward
 
 

@@ -47,10 +47,8 @@ def bytes_kept(computation):
 
     def keep(tensor):
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = (
-            storage.nbytes(),
-            tensor,
-        )  # alive, so counted once
+        # with the tensor, which so stays alive and is counted once
+        kept[storage.data_ptr()] = storage.nbytes(), tensor
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

@@ -9,6 +9,7 @@ ways to cut, guess again from those counts (Jiampojamarn et al. 2007).
 from collections import defaultdict
 from math import log
 
+from tfbook.baselines.counts import check_letters
 from tfbook.model.checks import check_count, check_probability
 
 # How many letters make how many phones, and how likely such a unit is at first: fewer
@@ -35,6 +36,19 @@ def align(pairs, rounds=6, sample=16_000, rarest=2e-5):
         units, _ = improve(few, units)
     units = {unit: chance for unit, chance in units.items() if chance >= rarest}
     return [best_alignment(word, phones, units) for word, phones in pairs]
+
+
+def align_words(words, alignments=None):
+    """The alignments of all pairs in {word: variants}, those left out that no units fit.
+
+    alignments: what `align` made of them, where that is done already. Raises ValueError
+    for a word with other letters than a to z.
+    """
+    for word in words:
+        check_letters(word)
+    pairs = ((word, variant) for word in words for variant in words[word])
+    alignments = align(pairs) if alignments is None else alignments
+    return [alignment for alignment in alignments if alignment]
 
 
 def first_guess(pairs):

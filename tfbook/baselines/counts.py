@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+
 
 class MostFrequentSound:
     """Says each letter as the sound it most often makes, whatever stands around it.
@@ -13,9 +15,9 @@ class MostFrequentSound:
     """
 
     def __init__(self, words):
-        counts = {letter: Counter() for letter in "abcdefghijklmnopqrstuvwxyz"}
+        counts = {letter: Counter() for letter in ALPHABET}
         for word, variants in words.items():
-            check_letters(word, counts)
+            check_letters(word)
             for variant in variants:
                 if len(word) == len(variant):
                     for letter, phone in zip(word, variant, strict=True):
@@ -33,13 +35,13 @@ class MostFrequentSound:
         """A word of the letters a to z to a list of phones, one a letter. Raises
         ValueError for another letter.
         """
-        check_letters(word, self.sounds)
+        check_letters(word)
         return [self.sounds[letter] for letter in word]
 
 
-def check_letters(word, known):
-    """Raise ValueError unless every letter of the word is known."""
-    if not set(word) <= known.keys():
+def check_letters(word):
+    """Raise ValueError unless the word has letters of the alphabet alone."""
+    if not set(word) <= set(ALPHABET):
         raise ValueError(
             f"word must be made of the letters a to z, got {word!r:.80}"
         )

@@ -6,13 +6,12 @@ Before neural networks this was the best there was, and it still is hard to beat
 from collections import Counter
 from math import log
 
-from tfbook.baselines.alignment import align
-from tfbook.baselines.counts import check_letters
+from tfbook.baselines.alignment import align_words
+from tfbook.baselines.counts import ALPHABET, check_letters
 from tfbook.model.checks import check_count
 
 START, STOP = "<", ">"
 FIRST_CODE = 0x100  # units are written as characters from here on
-LETTERS = dict.fromkeys("abcdefghijklmnopqrstuvwxyz")
 
 
 class KneserNey:
@@ -97,13 +96,9 @@ class LetterNGrams:
     """
 
     def __init__(self, words, order=7, alignments=None):
-        for word in words:
-            check_letters(word, LETTERS)
-        if alignments is None:
-            alignments = align((word, v) for word in words for v in words[word])
-        alignments = [alignment for alignment in alignments if alignment]
+        alignments = align_words(words, alignments)
         units = sorted({unit for alignment in alignments for unit in alignment})
-        silent = sorted(LETTERS.keys() - {letters for letters, _ in units})
+        silent = sorted(set(ALPHABET) - {letters for letters, _ in units})
         if silent:
             raise ValueError(
                 f"words must show a sound for every letter, got none for {silent}"
@@ -125,7 +120,7 @@ class LetterNGrams:
         alike in all that matters for what follows, the best alone. Raises ValueError
         for another letter, or a beam below 1.
         """
-        check_letters(word, LETTERS)
+        check_letters(word)
         check_count("beam", beam)
         ways = [{} for _ in range(len(word) + 1)]
         ways[0][self.model.known(START)] = (0.0, "")

@@ -7,7 +7,7 @@ training split alone: of some 350 that were tried, the 180 that spared most erro
 import re
 from typing import NamedTuple
 
-from tfbook.baselines.counts import check_letters
+from tfbook.baselines.counts import ALPHABET, check_letters
 from tfbook.data.pronunciation import PHONES
 
 CLASSES = {
@@ -96,7 +96,7 @@ class Rules:
 
     def __init__(self, table=TABLE):
         self.rules = [_rule(text) for text in re.split("[,\n]", table.strip())]
-        self._by_letter = {letter: [] for letter in "abcdefghijklmnopqrstuvwxyz"}
+        self._by_letter = {letter: [] for letter in ALPHABET}
         for rule in self.rules:
             left = re.compile(f"{_pattern(rule.left)}$")
             right = re.compile(rule.letters + _pattern(rule.right))
@@ -117,7 +117,7 @@ class Rules:
         """The rules that say a word, in order; their letters make up the word. Raises
         as in `pronounce`.
         """
-        check_letters(word, self._by_letter)
+        check_letters(word)
         framed, at, found = f"_{word}_", 1, []
         while at <= len(word):
             found.append(self._first_that_fits(framed, at))

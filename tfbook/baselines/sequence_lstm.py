@@ -184,9 +184,8 @@ class SequenceLSTM(nn.Module):
         x, state = self.decoder(x, by_layer(state))  # (B, T, d_model)
         if cache is not None:
             cache[self] = by_layer(state)  # (B, n_layers, d_model) each
-        asked = self.dropout(x).view(
-            len(memory), -1, x.size(-1)
-        )  # (B, n·T, d_model)
+        rows, width = len(memory), x.size(-1)
+        asked = self.dropout(x).view(rows, -1, width)  # (B, n·T, d_model)
         x = self.attention(asked, memory, source_mask).view_as(x)
         return self.output(self.dropout(x))  # (B, T, V)
 

@@ -45,9 +45,8 @@ class TokenNGrams:
         """The logarithms of what may come after ids, a list: (1, V)."""
         history = self.model.known(self._write(ids[-self.model.order :]))
         chances = torch.ones(self.vocab_size)  # (V,)
-        for start in range(
-            len(history), -1, -1
-        ):  # no history, then ever longer ones
+        # no history, then ever longer ones
+        for start in range(len(history), -1, -1):
             known = history[start:]
             followers = self.followers[known]
             chances *= self.model.backoffs[known]

@@ -4,16 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tfbook.baselines.alignment import align
-from tfbook.baselines.counts import check_letters
+from tfbook.baselines.alignment import align_words
+from tfbook.baselines.counts import ALPHABET, check_letters
 from tfbook.model.checks import check_count
 from tfbook.training.loop import warmup_cosine
 
 NOTHING = "_"  # stands where a window reaches over the end of a word
-SYMBOLS = {
-    symbol: i for i, symbol in enumerate(NOTHING + "abcdefghijklmnopqrstuvwxyz")
-}
-LETTERS = {symbol: i for symbol, i in SYMBOLS.items() if symbol != NOTHING}
+SYMBOLS = {symbol: i for i, symbol in enumerate(NOTHING + ALPHABET)}
 BATCH = 512  # letters
 
 
@@ -40,11 +37,7 @@ class LetterWindow:
             ("epochs", epochs),
         ):
             check_count(name, value)
-        for word in words:
-            check_letters(word, LETTERS)
-        if alignments is None:
-            alignments = align((word, v) for word in words for v in words[word])
-        alignments = [alignment for alignment in alignments if alignment]
+        alignments = align_words(words, alignments)
         if not alignments:
             raise ValueError("words must have an alignment, got none that has")
         self.reach = reach
@@ -91,7 +84,7 @@ class LetterWindow:
         """A word of the letters a to z to a list of phones. Raises ValueError for
         another letter.
         """
-        check_letters(word, LETTERS)
+        check_letters(word)
         if not word:
             return []
         with torch.no_grad():

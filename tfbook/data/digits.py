@@ -1,15 +1,12 @@
-"""Small pictures: handwritten digits and two photographs, both from scikit-learn, and
-pictures in a folder of the reader's.
+"""Small pictures: handwritten digits and two photographs, both from scikit-learn.
 
 The digits are the held-out part of "Optical Recognition of Handwritten Digits" (Alpaydin
 & Kaynak 1998): 13 people wrote them, and nobody noted who wrote which. Shuffled folds
 therefore show every writer to every training; blocks in the file's order hardly do.
 """
 
-import gzip
 import hashlib
 import math
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +14,6 @@ from sklearn import datasets
 from sklearn.model_selection import KFold
 
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
-IDX_FILES = "{part}-images-idx3-ubyte.gz", "{part}-labels-idx1-ubyte.gz"
 
 
 def load_digits(sha256=SHA256):
@@ -77,46 +73,3 @@ def augment(image, generator, degrees=10.0, pixels=0.5, zoom=0.1, noise=0.05):
     moved = F.grid_sample(image, grid, align_corners=False)
     speckle = torch.randn(image.shape, generator=generator).to(image)
     return moved + noise * speckle
-
-
-def load_idx(folder, part):
-    """Pictures (n, 1, height, width) from 0 to 1 and their classes (n,), from the gzipped
-    IDX files in which MNIST and Fashion-MNIST come.
-
-    folder: holds `train-images-idx3-ubyte.gz` and so on; part: "train" or "t10k". Raises
-    FileNotFoundError for a file that is not there, ValueError for one that is damaged
-    and for pictures and classes that are not as many.
-    """
-    if part not in ("train", "t10k"):
-        raise ValueError(f"part must be 'train' or 't10k', got {part!r}")
-    image, truth = (
-        _read_idx(Path(folder, name.format(part=part)), axes)
-        for name, axes in zip(IDX_FILES, (3, 1), strict=True)
-    )
-    if len(image) != len(truth):
-        raise ValueError(
-            f"folder must hold as many classes as pictures, got {len(truth)} and {len(image)}"
-        )
-    return image[:, None] / 255, truth.long()
-
-
-def _read_idx(file, axes):
-    """A tensor of bytes from one file: magic number, the length of each axis, the bytes."""
-    if not file.is_file():
-        raise FileNotFoundError(f"folder must hold {file.name}, and does not")
-    try:
-        content = gzip.decompress(file.read_bytes())
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(
-            f"folder must hold a gzipped {file.name}, got {error}"
-        ) from None
-    head = 4 + 4 * axes
-    numbers = [int.from_bytes(content[i : i + 4], "big") for i in range(0, head, 4)]
-    magic, *sizes = numbers
-    if magic != 0x0800 + axes or len(content) != head + math.prod(sizes):
-        raise ValueError(
-            f"folder must hold {file.name} with {axes} axes of bytes, got magic number "
-            f"{magic}, sizes {sizes} and {len(content)} bytes"
-        )
-    data = torch.frombuffer(bytearray(content[head:]), dtype=torch.uint8)
-    return data.view(sizes)  # (n, …)

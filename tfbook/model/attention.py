@@ -13,6 +13,7 @@ from tfbook.model.checks import (
     check_vectors,
 )
 from tfbook.model.dropout import dropout as drop
+from tfbook.model.packing import PackedMask
 from tfbook.model.positions import rotate
 
 
@@ -60,11 +61,12 @@ def any_row_is_empty(mask):
 def fused_attention(query, key, value, mask=None, dropout=0.0):
     """The same output, (B, H, T, D), from PyTorch's fused kernel.
 
-    It never stores the weights (B, H, T, S), but with dropout on a CPU, where the
-    kernel is the slower way. Equation, shapes and errors are those of
-    `scaled_dot_product_attention`.
+    It never stores the weights (B, H, T, S), but where the kernel is the slower way:
+    on a CPU with dropout, and in 16 bits below a thousand keys. Equation, shapes and
+    errors are those of `scaled_dot_product_attention`.
     """
-    if dropout and query.device.type == "cpu":
+    short = query.element_size() == 2 and key.size(-2) < 1000
+    if query.device.type == "cpu" and (dropout or short):
         return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     check_attention(query, key, value, mask, dropout)
     # the kernel wants (T, S)
@@ -84,7 +86,8 @@ class MultiHeadAttention(nn.Module):
     `KeyValueCache`; in self-attention the new keys and values are appended to it
     and the queries see them all; with static=True, for a memory that does not
     change, they are computed once and used again, whatever key and value are then.
-    Raises ValueError or TypeError naming the argument.
+    With a `PackedMask`, queries, keys and values are packed, (1, N, d_model), and so
+    is the output. Raises ValueError or TypeError naming the argument.
     """
 
     def __init__(self, d_model, n_heads, dropout=0.0, *, rotary=False):
@@ -113,9 +116,13 @@ class MultiHeadAttention(nn.Module):
         if key is not query or value is not query:
             check_vectors("key", key, self.query_projection.weight)
             check_vectors("value", value, self.query_projection.weight)
-        query = self._split(self.query_projection(query))  # (B, H, T, D)
+        if not isinstance(mask, PackedMask):
+            mask = PackedMask(mask)
+        mask, queries, keys = mask
+        # (B, H, T, D)
+        query = self._split(queries.unpack(self.query_projection(query)))
         # (B, H, S, D) each
-        key, value = self._keys_and_values(key, value, cache, static)
+        key, value = self._keys_and_values(key, value, cache, static, keys)
         if self.rotary:
             past = 0 if cache is None else key.size(-2) - query.size(-2)
             query = rotate(query, past)
@@ -125,18 +132,20 @@ class MultiHeadAttention(nn.Module):
         else:
             output, weights = fused_attention(*inputs), None
         output = output.transpose(1, 2).flatten(2)  # (B, T, d_model)
-        return self.output_projection(output), weights
+        # (B, T, d_model), or (1, N, d_model) where queries are packed
+        return self.output_projection(queries.pack(output)), weights
 
     def _split(self, x):
         heads = x.unflatten(-1, (self.n_heads, self.d_head))  # (B, T, H, D)
         return heads.transpose(1, 2)  # (B, H, T, D)
 
-    def _keys_and_values(self, key, value, cache, static):
+    def _keys_and_values(self, key, value, cache, static, packing):
         if static and cache is not None and self in cache:
             return cache[self]
         past = cache[self][0].size(-2) if cache is not None and self in cache else 0
-        key = self._split(self.key_projection(key))  # (B, H, S, D)
-        value = self._split(self.value_projection(value))  # (B, H, S, D)
+        # (B, H, S, D) each
+        key = self._split(packing.unpack(self.key_projection(key)))
+        value = self._split(packing.unpack(self.value_projection(value)))
         if self.rotary:
             key = rotate(key, past)
         return (key, value) if cache is None else cache.append(self, key, value)

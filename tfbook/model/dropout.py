@@ -22,9 +22,10 @@ def dropout(x, p):
     dropped = min(round(p * 2**16), 2**16 - 1)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
     draws = draws.random_(-(2**63), None).view(torch.int16)  # (4·draws,)
-    # from -32,768 to 32,767 each
-    keep = draws[: x.numel()].view(x.shape) >= dropped - 2**15  # (…) as x
-    return x * keep.to(x.dtype).mul_(2**16 / (2**16 - dropped))
+    draws = draws[: x.numel()].view(x.shape)  # (…), from -32,768 to 32,767 each
+    # 1 to keep and 0 to drop at once as numbers: from booleans it would cost twice
+    keep = torch.ge(draws, dropped - 2**15, out=torch.empty_like(x))  # (…)
+    return x * keep.mul_(2**16 / (2**16 - dropped))
 
 
 class Dropout(nn.Dropout):

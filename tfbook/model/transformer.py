@@ -1,5 +1,7 @@
 """The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017)."""
 
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -11,6 +13,7 @@ from tfbook.model.layers import (
     init_weights,
 )
 from tfbook.model.masks import causal_mask, padding_mask
+from tfbook.model.packing import PackedMask, without_pads
 
 
 class Encoder(nn.Module):
@@ -70,8 +73,10 @@ class Decoder(nn.Module):
             )
         first = self.layers[0].self_attention
         check_vectors("x", x, first.query_projection.weight)
-        if memory is not None:
+        if memory is not None and not isinstance(memory_mask, PackedMask):
             check_memory(memory, memory_mask, x, first, "memory_mask", cache)
+        if cache is not None and mask is not None and mask.all():
+            mask = None  # as of one new symbol without pads
         for layer in self.layers:
             x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
@@ -92,8 +97,9 @@ class Transformer(nn.Module):
 
     Source: Vaswani et al. 2017, section 3 and figure 1. Called with source (B, S)
     and target (B, T) integers, padded with config.pad; returns logits (B, T, V).
-    Pads are masked inside, and no target position sees a later one. Raises
-    TypeError or ValueError naming source or target.
+    Pads are masked inside, and no target position sees a later one. In training
+    nothing is computed for pads, whose logits mean nothing then. Raises TypeError or
+    ValueError naming source or target.
     """
 
     def __init__(self, config):
@@ -114,6 +120,8 @@ class Transformer(nn.Module):
             self.output.weight = self.target_embedding.tokens.weight
 
     def forward(self, source, target):
+        if self.training:
+            return without_pads(self, source, target)  # (B, T, V)
         memory = self.encode(source)  # (B, S, d_model)
         source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
@@ -182,17 +190,22 @@ def attention_maps(model, kind, source, target):
     kind: as in `attention_layers`, with its ValueError. Returns (B, L, H, T, S), where
     row t predicts target[:, t + 1]; (…, S, S) in the encoder, (…, T, T) in the decoder.
     """
+    with watching(attention_layers(model, kind)) as seen, torch.no_grad():
+        model(source, target[:, :-1])
+    return torch.stack(seen, dim=1)  # (B, L, H, T, S)
+
+
+@contextmanager
+def watching(layers):
+    """A list that grows by the weights (B, H, T, S) of each call of attention layers."""
     seen = []
 
     def look(attention, inputs):
         seen.append(attention.forward(*inputs, need_weights=True)[1])
 
-    layers = attention_layers(model, kind)
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
-        with torch.no_grad():
-            model(source, target[:, :-1])
+        yield seen
     finally:
         for hook in hooks:
             hook.remove()
-    return torch.stack(seen, dim=1)  # (B, L, H, T, S)

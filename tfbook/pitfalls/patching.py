@@ -1,23 +1,43 @@
 """How a bug gets into a model and out again, and the home-made parts that several bugs share."""
 
+import functools
 import math
 import sys
 from contextlib import ExitStack, contextmanager
 
 import torch.nn.functional as F
 
+from tfbook.model import transformer
 from tfbook.model.attention import fused_attention, scaled_dot_product_attention
 from tfbook.model.layers import AddNorm
 
 
 def pitfall(number):
-    """Give a function, which returns a context manager, the number of its topic."""
+    """Give a function, which returns a context manager, the number of its topic, and let
+    pads be computed inside.
+    """
 
     def numbered(function):
-        function.number = number
-        return function
+        @contextmanager
+        @functools.wraps(function)
+        def bug():
+            with computing_pads(), function():
+                yield
+
+        bug.number = number
+        return bug
 
     return numbered
+
+
+def computing_pads():
+    """Let a Transformer compute pads in training, as in eval: most code does."""
+
+    def forward(model, source, target):
+        memory, mask = model.encode(source), model.mask_source(source)
+        return model.decode(target, memory, mask)  # (B, T, V)
+
+    return patched(transformer, "without_pads", forward)
 
 
 @contextmanager
@@ -88,9 +108,7 @@ def homemade_attention(fill, over=-1):
     """
 
     def attention(query, key, value, mask=None, dropout=0.0):
-        scores = (
-            query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))
-        )  # (B, H, T, S)
+        scores = query @ key.mT / math.sqrt(query.size(-1))  # (B, H, T, S)
         if mask is not None:
             scores = scores.masked_fill(~mask, fill)
         weights = F.dropout(scores.softmax(over), dropout)  # (B, H, T, S)

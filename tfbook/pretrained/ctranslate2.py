@@ -60,9 +60,8 @@ def read_ctranslate2(content):
                 f"content must hold {shape} numbers of {name}, got {values.size}"
             )
         wide = np.float32 if values.dtype.kind == "f" else np.int32
-        weights[name] = torch.from_numpy(values.astype(wide)).view(
-            shape
-        )  # (*shape,)
+        values = torch.from_numpy(values.astype(wide))
+        weights[name] = values.view(shape)  # (*shape,)
     for _ in range(pieces.number(4)):
         alias, name = pieces.word(), pieces.word()
         weights[alias] = weights[name]

@@ -1,7 +1,6 @@
 """GPT-2's published weights, moved into our GPT."""
 
 import json
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -9,6 +8,7 @@ from safetensors.torch import load_file
 
 from tfbook.model.config import TransformerConfig
 from tfbook.model.gpt import GPT
+from tfbook.pretrained.stored import file_in
 
 OUR_NAMES = {
     "wte": "target_embedding.tokens",
@@ -37,15 +37,13 @@ def load_gpt2(folder):
     FileNotFoundError for a missing file, ValueError for a file that can't be read, a
     model that is no GPT-2, or weights that are not those its config describes.
     """
-    files = [Path(folder, name) for name in ("config.json", "model.safetensors")]
-    for file in files:
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"folder must hold {file.name}, not found in {folder}"
-            )
+    told, stored = (
+        file_in(folder, "config.json"),
+        file_in(folder, "model.safetensors"),
+    )
     try:
-        config = _config(json.loads(files[0].read_text(encoding="utf-8")))
-        weights = load_file(files[1])
+        config = _config(json.loads(told.read_text(encoding="utf-8")))
+        weights = load_file(stored)
     except (json.JSONDecodeError, KeyError, SafetensorError) as error:
         raise ValueError(
             f"folder must hold a GPT-2 that can be read, got {error!r}"

@@ -30,16 +30,20 @@ def save_weights(model, folder, name, card):
     return card
 
 
+def file_in(folder, name):
+    """The path of a folder's file. Raises FileNotFoundError when it is not there."""
+    file = Path(folder, name)
+    if not file.is_file():
+        raise FileNotFoundError(f"folder must hold {name}, not found in {folder}")
+    return file
+
+
 def read_card(name, folder=WEIGHTS):
     """What the card beside a model's weights says, as a dictionary.
 
     Raises FileNotFoundError when there is none, ValueError when it can't be read.
     """
-    file = Path(folder, f"{name}.json")
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"folder must hold {file.name}, not found in {folder}"
-        )
+    file = file_in(folder, f"{name}.json")
     try:
         card = json.loads(file.read_text(encoding="utf-8"))
         card["config"], card["sha256"]
@@ -58,11 +62,7 @@ def load_weights(name, build, folder=WEIGHTS):
     FileNotFoundError when weights or card are missing, ValueError when the card can't
     be read or the weights are not those it describes.
     """
-    weights = Path(folder, f"{name}.safetensors")
-    if not weights.is_file():
-        raise FileNotFoundError(
-            f"folder must hold {weights.name}, not found in {folder}"
-        )
+    weights = file_in(folder, f"{name}.safetensors")
     card = read_card(name, folder)
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != card["sha256"]:

@@ -2,6 +2,7 @@
 
 import torch
 
+from tfbook.model.transformer import attention_layers, watching
 from tfbook.pretrained.whisper import PROMPT, STOP
 
 SECONDS = 0.02  # of sound in one place of the memory
@@ -41,22 +42,10 @@ def heard(model, memory, ids, heads=None):
     weights the mean is taken (Radford et al. 2023, section 2.4, leave that to a model of
     their own; the heads are from their code).
     """
-    heads, maps = model.alignment_heads if heads is None else heads, []
-
-    def look(attention, inputs):
-        maps.append(attention.forward(*inputs, need_weights=True)[1][0])
-
-    hooks = [
-        layer.cross_attention.register_forward_pre_hook(look)
-        for layer in model.decoder.layers
-    ]
-    try:
-        with torch.no_grad():
-            model.decode(torch.tensor([[*PROMPT, *ids]]), memory)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    mean = torch.stack([maps[layer][head] for layer, head in heads]).mean(dim=0)
+    heads = model.alignment_heads if heads is None else heads
+    with watching(attention_layers(model, "cross")) as maps, torch.no_grad():
+        model.decode(torch.tensor([[*PROMPT, *ids]]), memory)
+    mean = torch.stack([maps[layer][0, head] for layer, head in heads]).mean(dim=0)
     # the row that reads the prompt's last id predicts the first of the ids
     return mean[len(PROMPT) - 1 :]  # (T, S)
 

@@ -41,34 +41,14 @@ class Preset:
         return {name: getattr(self, name) for name in names}
 
 
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
 PRONOUNCER = Preset(  # one stage of the shipped weights: some hours on two cores
-    d_model=256,
-    n_heads=4,
-    n_layers=3,
-    d_ff=1024,
-    dropout=0.1,
-    tokens=2000,
-    steps=18000,
-    learning_rate=1e-3,
-    warmup=300,
-    label_smoothing=0.1,
-    stress=True,
-    bfloat16=True,
+    256, 4, 3, 1024, 0.1, 2000, 18000, 0.001, 300, 0.1, stress=True, bfloat16=True
 )
 PYTHON_GPT = Preset(  # the shipped weights of lesson 4.7: about an hour on one core
-    d_model=256,
-    n_heads=4,
-    n_layers=4,
-    d_ff=1024,
-    dropout=0.0,
-    tokens=2048,
-    steps=5600,
-    learning_rate=1.5e-3,
-    warmup=300,
-    bfloat16=True,
+    256, 4, 4, 1024, 0.0, 2048, 5600, 0.0015, 300, bfloat16=True
 )
 PRESETS = {
-    # d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
     "article-example": {
         "cpu": Preset(32, 2, 1, 64, 0.0, 640, 250, 0.003, 0),
         "gpu": Preset(64, 2, 1, 128, 0.0, 2560, 250, 0.003, 0),
