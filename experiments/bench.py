@@ -6,15 +6,15 @@ The same work for all, in one process and in turn: forward, backward, clipping a
 padded batches, relu, dropout 0.1 wherever the paper has it and on the attention weights and
 behind the activation, then at one length without any dropout. In bf16 all of them multiply
 in 16 bits, attention included. What differs: the places of the norms, positions (sinusoids
-here, tables elsewhere), and that x-transformers has an output matrix of its own and BART
-one embedding for both sides.
+here, tables elsewhere), that x-transformers has an output matrix of its own and BART one
+embedding for both sides, and that ours leaves the pads out, which the others compute.
 
-Medians over nine rounds, as tokens a second and as the share of the rate at which this
-machine multiplies matrices of the same type. Each round begins with another system, and
-each system with a step that is not timed. "ahead" is our speed over that of the fastest
-other, round by round: the median, and the middle half. Times are of one machine in one
-mood: only what is side by side compares; the ratios are kept by date. Needs the extra
-"bench". Half an hour on a quiet machine.
+Medians over nine rounds, as real tokens a second and as the share that each system's own
+products reach of the rate at which this machine multiplies large matrices of the same type.
+Each round begins with another system, and each system with a step that is not timed.
+"ahead" is our speed over that of the fastest other, round by round: the median, and the
+middle half. Times are of one machine in one mood: only what is side by side compares; the
+ratios are kept by date. Needs the extra "bench". Half an hour on a quiet machine.
 """
 
 import datetime
@@ -201,7 +201,7 @@ def compare(size, length, dtype, dropout):
         optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
         arguments = model, optimizer, source, target, dtype
         steps[name] = functools.partial(step, *arguments)
-    work = count_operations(steps["tfbook"])
+    work = {name: count_operations(once) for name, once in steps.items()}
     times, rates, order = {name: [] for name in steps}, [], list(steps)
     for _ in range(ROUNDS):
         rates.append(product_rate(dtype))
@@ -213,7 +213,7 @@ def compare(size, length, dtype, dropout):
     medians = {name: statistics.median(seen) for name, seen in times.items()}
     real = int((source != 0).sum() + (target[:, 1:] != 0).sum())
     speeds = {
-        name: [round(real / m), round(work / m / rate, 3)]
+        name: [round(real / m), round(work[name] / m / rate, 3)]
         for name, m in medians.items()
     }
     mine, *others = times.values()

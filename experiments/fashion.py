@@ -11,6 +11,7 @@ results/test_touches.json. Some minutes on a GPU; about an hour on a laptop at s
 import argparse
 import gzip
 import math
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def _read_idx(file, axes):
         raise FileNotFoundError(f"folder must hold {file.name}, and does not")
     try:
         content = gzip.decompress(file.read_bytes())
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(
             f"folder must hold a gzipped {file.name}, got {error}"
         ) from None

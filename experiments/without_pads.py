@@ -37,10 +37,10 @@ def compare(size, length, dtype, dropout):
     *shape, tokens = size
     source, target = batch(tokens, length, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    difference = farthest(ours(*shape, 0.0), source, target)
+    difference = farthest(ours(*shape, 0.0).train(), source, target)
     if not difference < 1e-4:
         raise ValueError(f"logits must be the same, got {difference:.1g} apart")
-    model = ours(*shape, dropout)
+    model = ours(*shape, dropout).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
     once = functools.partial(step, model, optimizer, source, target, dtype)
     times, ways = [[], []], (nullcontext, computing_pads)

@@ -108,8 +108,10 @@ def test_other_idx_errors_say_what_to_do(tmp_path):
     ):
         fashion.load_idx(tmp_path, "train")
     whole = (tmp_path / "train-images-idx3-ubyte.gz").read_bytes()
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(whole[:-12])
-    with pytest.raises(
-        ValueError, match=r"a gzipped train-images-idx3-ubyte\.gz, got"
-    ):
-        fashion.load_idx(tmp_path, "train")
+    flipped = whole[:10] + bytes(b ^ 255 for b in whole[10:14]) + whole[14:]
+    for damaged in (whole[:-12], flipped):
+        (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match=r"a gzipped train-images-idx3-ubyte\.gz, got"
+        ):
+            fashion.load_idx(tmp_path, "train")

@@ -3,17 +3,18 @@
 import pytest
 import torch
 
-from tfbook import Transformer, TransformerConfig
+from tfbook import KeyValueCache, Transformer, TransformerConfig, greedy_decode
 from tfbook.costs import count_operations
 from tfbook.model.packing import Packing
 from tfbook.pitfalls.patching import computing_pads
 from tfbook.training.loop import sequence_loss
 
 SOURCE_VOCAB, V, S, T = 17, 13, 11, 7
+SIZES = {"d_model": 30, "n_heads": 5, "n_layers": 2, "d_ff": 23, "dropout": 0.0}
 
 
 def batch(source_lengths, target_lengths):
-    """Padded ids (B, S) and (B, T + 1), pads anywhere that a length leaves."""
+    """Ids (B, S) and (B, T + 1) of these lengths, pads behind them."""
     torch.manual_seed(1)
     found = []
     for lengths, size, vocab in (
@@ -25,79 +26,150 @@ def batch(source_lengths, target_lengths):
     return found
 
 
+def holes():
+    """Pads in front and in the middle of the source, and in the middle of the target."""
+    source, target = batch([11, 11, 11], [8, 8, 8])
+    source[0, :3], source[1, 4:6], target[1, 3:5] = 0, 0, 0
+    return source, target
+
+
 BATCHES = {
-    "both padded": ([4, 11, 7], [8, 3, 5]),
-    "source padded": ([4, 11, 7], [8, 8, 8]),
-    "target padded": ([11, 11, 11], [8, 3, 5]),
-    "no pads": ([11, 11, 11], [8, 8, 8]),
-    "an empty source": ([0, 11, 7], [8, 3, 5]),
-    "all sources empty": ([0, 0, 0], [8, 3, 5]),
-    "an empty target": ([4, 11, 7], [8, 0, 5]),
+    "both padded": batch([4, 11, 7], [8, 3, 5]),
+    "source padded": batch([4, 11, 7], [8, 8, 8]),
+    "target padded": batch([11, 11, 11], [8, 3, 5]),
+    "no pads": batch([11, 11, 11], [8, 8, 8]),
+    "an empty source": batch([0, 11, 7], [8, 3, 5]),
+    "all sources empty": batch([0, 0, 0], [8, 3, 5]),
+    "an empty target": batch([4, 11, 7], [8, 0, 5]),
+    "one row": batch([4], [5]),
+    "holes": holes(),
 }
 
 
+def model_of(kind=Transformer, **changes):
+    torch.manual_seed(0)
+    return kind(TransformerConfig(SOURCE_VOCAB, V, **{**SIZES, **changes})).train()
+
+
 def learned(model, source, target):
-    """The logits at real positions, and the gradient of every parameter."""
+    """The logits at real positions, and the gradient of every parameter; the loss asks
+    no pad, and no symbol behind one.
+    """
     model.zero_grad()
     logits = model(source, target[:, :-1])
-    sequence_loss(logits, target[:, 1:]).backward()
+    asked = target[:, 1:] * (target[:, :-1] != 0)
+    sequence_loss(
+        logits.float() if logits.dtype == torch.bfloat16 else logits, asked
+    ).backward()
     real = target[:, :-1] != 0
     return logits[real], {name: p.grad for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("norm", ["pre", "post"])
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "none"])
-@pytest.mark.parametrize("lengths", BATCHES)
-def test_logits_and_gradients_are_those_of_the_whole_batch(
-    lengths, positions, norm
-):
-    torch.manual_seed(0)
-    sizes = SOURCE_VOCAB, V, 30, 5, 2, 23, 0.0, norm
-    model = Transformer(TransformerConfig(*sizes, positions=positions)).double()
-    source, target = batch(*BATCHES[lengths])
+def assert_alike(model, source, target, most=1e-10):
+    """As with pads computed, and as in eval: logits; and as with pads, gradients."""
     logits, gradients = learned(model, source, target)
     with computing_pads():
         wanted, theirs = learned(model, source, target)
     assert logits.shape == wanted.shape and wanted.isfinite().all()
-    assert (logits - wanted).abs().max() <= 1e-10
+    assert (logits - wanted).abs().max() <= most
     for name, gradient in theirs.items():
         assert gradient.isfinite().all(), name
-        assert (gradients[name] - gradient).abs().max() <= 1e-10, name
+        assert (gradients[name] - gradient).abs().max() <= most, name
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "none"])
+@pytest.mark.parametrize("name", BATCHES)
+def test_logits_and_gradients_are_those_of_the_whole_batch(name, positions, norm):
+    model = model_of(norm=norm, positions=positions).double()
+    assert_alike(model, *BATCHES[name])
+
+
+def test_in_16_bits():
+    model = model_of()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_alike(model, *BATCHES["both padded"], most=2e-2)
+
+
+class Louder(Transformer):
+    """One with a memory of its own: what training computes has to pass through it."""
+
+    def encode(self, source):
+        return 2 * super().encode(source)
+
+
+def test_a_models_own_way_is_its_way_in_training_too():
+    source, target = BATCHES["no pads"]
+    model = model_of(Louder).double()
+    assert_alike(model, source, target)
+    trained = model(source, target)
+    assert (trained - model.eval()(source, target)).abs().max() <= 1e-10
+    assert (trained - model_of().double()(source, target)).abs().max() > 1e-3
 
 
 def test_pads_cost_next_to_nothing():
-    torch.manual_seed(0)
-    model = Transformer(TransformerConfig(SOURCE_VOCAB, V, 96, 2, 2, 384))
+    model = model_of(d_model=96, n_heads=2, d_ff=384)
     source, target = batch([4] * 3, [4] * 3)
     packed = count_operations(lambda: learned(model, source, target))
     with computing_pads():
         padded = count_operations(lambda: learned(model, source, target))
-    assert 0.3 * padded < packed < 0.5 * padded  # 4 of 11, and 3 of 7, are real
+    # real: 4 of 11 in the source, 4 of 7 in what the decoder reads
+    assert 4 / 11 < packed / padded < 4 / 7
 
 
-def test_dropout_is_live_and_pads_get_no_gradient():
-    torch.manual_seed(0)
-    model = Transformer(TransformerConfig(SOURCE_VOCAB, V, 30, 5, 2, 23, 0.3))
-    source, target = batch(*BATCHES["both padded"])
-    first, second = (learned(model, source, target)[0] for _ in range(2))
+def test_dropout_is_live():
+    model = model_of(dropout=0.3)
+    first, second = (learned(model, *BATCHES["both padded"])[0] for _ in range(2))
     assert not torch.equal(first, second)
-    _, gradients = learned(model, source, target)
-    assert (gradients["source_embedding.tokens.weight"][0] == 0).all()
+
+
+def test_with_a_cache_training_mode_gives_what_eval_gives():
+    """Steps with a cache are never packed: earlier keys lie in rows."""
+    model, (source, target) = model_of().double(), BATCHES["source padded"]
+    mask, answers = source != 0, []
+    for training in (True, False):
+        model.train(training)
+        memory, cache = model.encode(source), KeyValueCache()
+        steps = [
+            model.decode(target[:, t : t + 1], memory, mask[:, None, None], cache)
+            for t in range(T)
+        ]
+        answers.append(torch.cat(steps, dim=1))
+    assert (answers[0] - answers[1]).abs().max() <= 1e-10
+
+
+def test_no_mask_is_asked_for_and_answers_stay_the_same():
+    """Batches without pads decode without masks, and as with them."""
+    model = model_of().eval()
+    source, _ = BATCHES["no pads"]
+    found = greedy_decode(model, source, 1, -1, 6)
+    with computing_pads():
+        assert torch.equal(found, greedy_decode(model, source, 1, -1, 6))
+
+
+def test_a_bad_source_mask_is_refused_with_a_cache_too():
+    model, (source, target) = model_of().eval(), BATCHES["no pads"]
+    memory = model.encode(source)
+    for mask, error in (
+        (torch.ones(3, 1, 1, S), TypeError),
+        (torch.ones(3, 1, 1, S + 1, dtype=torch.bool), ValueError),
+    ):
+        with pytest.raises(error, match="source_mask must"):
+            model.decode(target[:, :1], memory, mask, KeyValueCache())
 
 
 def test_what_is_packed_comes_back():
-    keep = torch.rand(3, 1, 1, 7) < 0.5
-    packing, x = Packing(keep), torch.randn(3, 7, 2)
+    keep = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0], [1, 0, 1, 1]]).bool()
+    packing, x = Packing((3, 4), keep[:, None, None]), torch.randn(3, 4, 2)
     packed = packing.pack(x)
-    assert packed.shape == (1, int(keep.sum()), 2)
-    real = keep[:, 0, 0]
-    assert torch.equal(packing.unpack(packed)[real], x[real])
+    assert torch.equal(packed, x[keep][None])
+    assert torch.equal(packing.unpack(packed)[keep], x[keep])
     assert torch.equal(Packing().pack(x), x) and torch.equal(Packing().unpack(x), x)
 
 
-@pytest.mark.parametrize("keep", [torch.ones, torch.zeros])
+@pytest.mark.parametrize("keep", [torch.ones, torch.zeros, None])
 def test_all_real_or_none_is_packed_whole(keep):
-    packing = Packing(keep(3, 1, 1, 7, dtype=torch.bool))
+    packing = Packing((3, 7), keep and keep(3, 1, 1, 7, dtype=torch.bool))
     x = torch.randn(3, 7, 2)
     assert torch.equal(packing.pack(x), x.reshape(1, 21, 2))  # (1, B·T, D)
     assert torch.equal(packing.unpack(packing.pack(x)), x)

@@ -18,6 +18,7 @@ from transformers import (
 
 from tfbook import KeyValueCache, Transformer, TransformerConfig
 from tfbook.decoding import beam_search, beam_search_nbest, greedy_decode
+from tfbook.pitfalls.patching import computing_pads
 from tfbook.pretrained import whisper
 from tfbook.pretrained.ctranslate2 import read_ctranslate2
 from tfbook.pretrained.whisper import PROMPT, RATE, STOP, Whisper, load_whisper
@@ -132,8 +133,27 @@ def test_the_architecture_in_small(small):
 
 def test_what_is_the_books_own_is_not_written_again():
     assert Whisper.decode is Transformer.decode
-    assert Whisper.encode is Transformer.encode
     assert Whisper.forward is Transformer.forward
+
+
+def test_in_training_the_pads_of_the_text_are_left_out(small):
+    ours, _ = small
+    ours.train()
+    source, target = noise(), torch.randint(0, V - 1, (B, T))
+    target[1, 3:] = ours.config.pad
+    real = target != ours.config.pad
+    logits = ours(source, target)[real]
+    logits.square().sum().backward()
+    found = [p.grad for p in ours.parameters()]
+    ours.zero_grad()
+    with computing_pads():
+        wanted = ours(source, target)[real]
+    wanted.square().sum().backward()
+    assert (logits - wanted).abs().max() <= 1e-10
+    for gradient, p in zip(found, ours.parameters(), strict=True):
+        assert (gradient - p.grad).abs().max() <= 1e-10 * p.grad.abs().max().clamp(
+            1
+        )
 
 
 def test_with_a_cache_in_small(small):

@@ -39,9 +39,10 @@ def align(pairs, rounds=6, sample=16_000, rarest=2e-5):
 
 
 def align_words(words, alignments=None):
-    """The alignments of all pairs in {word: variants}, those left out that no units fit.
+    """Each pair of a word and its variant cut into units of letters and phones, as `align`
+    does it, without the pairs that no units fit: a list of alignments.
 
-    alignments: what `align` made of them, where that is done already. Raises ValueError
+    words: {word: variants}; alignments: what `align` made of them before. Raises ValueError
     for a word with other letters than a to z.
     """
     for word in words:

@@ -64,6 +64,4 @@ def prepare(model, source, start, stop, max_length):
         raise ValueError(
             f"start must have 1 row or the source's {n_rows}, got {len(prefix)}"
         )
-    mask = model.mask_source(source)  # (B, 1, 1, S) or None
-    mask = None if mask is None or mask.all() else mask
-    return memory, mask, prefix.expand(n_rows, -1)
+    return memory, model.mask_source(source), prefix.expand(n_rows, -1)

@@ -62,11 +62,11 @@ def fused_attention(query, key, value, mask=None, dropout=0.0):
     """The same output, (B, H, T, D), from PyTorch's fused kernel.
 
     It never stores the weights (B, H, T, S), but where the kernel is the slower way:
-    on a CPU with dropout, and in 16 bits below a thousand keys. Equation, shapes and
-    errors are those of `scaled_dot_product_attention`.
+    on a CPU with dropout, and in training in bfloat16 below a thousand keys. Equation,
+    shapes and errors are those of `scaled_dot_product_attention`.
     """
-    short = query.element_size() == 2 and key.size(-2) < 1000
-    if query.device.type == "cpu" and (dropout or short):
+    narrow = query.dtype == torch.bfloat16 and query.requires_grad
+    if query.device.type == "cpu" and (dropout or (narrow and key.size(-2) < 1000)):
         return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     check_attention(query, key, value, mask, dropout)
     # the kernel wants (T, S)

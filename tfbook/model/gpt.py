@@ -4,7 +4,7 @@ from torch import nn
 
 from tfbook.model.checks import check_ids
 from tfbook.model.layers import InputEmbedding, init_weights
-from tfbook.model.masks import causal_mask
+from tfbook.model.masks import causal_mask, needed
 from tfbook.model.transformer import Decoder
 
 
@@ -50,6 +50,7 @@ class GPT(nn.Module):
             cache.extend(target.new_ones(target.shape).bool()[:, None, None])
         # (1, 1, T, past + T)
         mask = causal_mask(target.size(1), past, target.device)
+        mask = mask if cache is None else needed(mask)
         # (B, T, d_model)
         x = self.decoder(x, memory, mask, source_mask, cache=cache)
         return self.output(x)  # (B, T, V)

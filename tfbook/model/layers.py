@@ -116,7 +116,8 @@ class DecoderLayer(nn.Module):
             return self.self_attention(x, x, x, mask, cache=cache)[0]
 
         def consult_memory(x):
-            # rows that share a memory ask it side by side, as positions do
+            # rows that share a memory ask it side by side, as positions do; of what is
+            # packed, one row asks one
             asked = x.reshape(len(memory), -1, x.size(-1))  # (B, n·T, d_model)
             answer, _ = self.cross_attention(
                 asked, memory, memory, memory_mask, cache=cache, static=True

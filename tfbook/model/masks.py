@@ -32,3 +32,14 @@ def causal_mask(length, past=0, device=None):
     check_count("past", past, least=0)
     keys = torch.arange(past + length, device=device)
     return (keys <= keys[past:, None])[None, None]  # (1, 1, T, past + T)
+
+
+def needed(mask):
+    """The mask, or None where it hides nothing and a look is cheap: on the CPU.
+
+    mask: boolean, of any shape, or None. It saves a decoded symbol some small kernels
+    a layer: unless there are pads, it may attend to all that came before it.
+    """
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask
+    return None if mask.all() else mask

@@ -12,8 +12,8 @@ from tfbook.model.layers import (
     InputEmbedding,
     init_weights,
 )
-from tfbook.model.masks import causal_mask, padding_mask
-from tfbook.model.packing import PackedMask, without_pads
+from tfbook.model.masks import causal_mask, needed, padding_mask
+from tfbook.model.packing import PackedMask, Packing
 
 
 class Encoder(nn.Module):
@@ -22,7 +22,8 @@ class Encoder(nn.Module):
     Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S);
     returns (B, S, d_model). It adds nothing to its input: embedding scale,
     positions and embedding dropout belong to the caller, rotary positions to
-    attention. Raises TypeError or ValueError naming x or mask.
+    attention. With a `PackedMask`, x is packed, (1, N, d_model). Raises TypeError or
+    ValueError naming x or mask.
     """
 
     def __init__(self, config):
@@ -48,7 +49,8 @@ class Decoder(nn.Module):
     returns (B, T, d_model). The caller passes `causal_mask`: without it every
     position sees all others. With a `KeyValueCache`, x holds the new positions
     alone, the mask covers (B, H, T, past + T), and a row of memory may serve several
-    rows of x that lie together. cross_attention=False makes a decoder-only stack.
+    rows of x that lie together. With two `PackedMask`s x and memory are packed, (1, N,
+    d_model). cross_attention=False makes a decoder-only stack.
     Raises ValueError when a memory is missing, or given and not wanted; TypeError or
     ValueError naming x, memory or mask when they do not fit.
     """
@@ -75,8 +77,6 @@ class Decoder(nn.Module):
         check_vectors("x", x, first.query_projection.weight)
         if memory is not None and not isinstance(memory_mask, PackedMask):
             check_memory(memory, memory_mask, x, first, "memory_mask", cache)
-        if cache is not None and mask is not None and mask.all():
-            mask = None  # as of one new symbol without pads
         for layer in self.layers:
             x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
@@ -97,8 +97,8 @@ class Transformer(nn.Module):
 
     Source: Vaswani et al. 2017, section 3 and figure 1. Called with source (B, S)
     and target (B, T) integers, padded with config.pad; returns logits (B, T, V).
-    Pads are masked inside, and no target position sees a later one. In training
-    nothing is computed for pads, whose logits mean nothing then. Raises TypeError or
+    Pads are masked inside, and no target position sees a later one. In training all but
+    attention leaves pads out; memory and logits mean nothing there. Raises TypeError or
     ValueError naming source or target.
     """
 
@@ -120,16 +120,13 @@ class Transformer(nn.Module):
             self.output.weight = self.target_embedding.tokens.weight
 
     def forward(self, source, target):
-        if self.training:
-            return without_pads(self, source, target)  # (B, T, V)
         memory = self.encode(source)  # (B, S, d_model)
         source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
 
     def mask_source(self, source):
-        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads.
-
-        Raises TypeError or ValueError naming ids.
+        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads. Raises
+        TypeError or ValueError naming ids.
         """
         return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
@@ -139,7 +136,14 @@ class Transformer(nn.Module):
         Raises TypeError or ValueError naming source.
         """
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
-        return self.encoder(x, self.mask_source(source))  # (B, S, d_model)
+        mask = self.mask_source(source)  # (B, 1, 1, S)
+        packing = self.packing(x, mask)
+        x = self.encoder(packing.pack(x), packing.packed(mask, packing))
+        return packing.unpack(x)  # (B, S, d_model)
+
+    def packing(self, x, keep):
+        """How x (B, T, d_model), real by keep (B, 1, 1, T), goes through a stack."""
+        return Packing(x.shape[:2], keep) if self.training else Packing()
 
     def decode(self, target, memory, source_mask=None, cache=None):
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
@@ -159,9 +163,14 @@ class Transformer(nn.Module):
             keep = cache.extend(keep)  # (B, 1, 1, past + T)
         # (B, 1, T, past + T)
         mask = keep & causal_mask(target.size(1), past, target.device)
-        # (B, T, d_model)
-        x = self.decoder(x, memory, mask, source_mask, cache=cache)
-        return self.output(x)  # (B, T, V)
+        if cache is None:
+            mine, theirs = self.packing(x, keep), self.packing(memory, source_mask)
+        else:  # earlier keys lie in rows already
+            mine = theirs = Packing()
+            mask, source_mask = needed(mask), needed(source_mask)
+        masks = mine.packed(mask, mine), mine.packed(source_mask, theirs)
+        x = self.decoder(mine.pack(x), theirs.pack(memory), *masks, cache=cache)
+        return mine.unpack(self.output(x))  # (B, T, V)
 
 
 KINDS = {  # of attention: the stack it is in, its name in a layer
@@ -197,7 +206,7 @@ def attention_maps(model, kind, source, target):
 
 @contextmanager
 def watching(layers):
-    """A list that grows by the weights (B, H, T, S) of each call of attention layers."""
+    """A list that grows by the weights (B, H, T, S) of each call, in eval, uncached."""
     seen = []
 
     def look(attention, inputs):

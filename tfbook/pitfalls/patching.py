@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 
 import torch.nn.functional as F
 
-from tfbook.model import transformer
+from tfbook.model import gpt, transformer
 from tfbook.model.attention import fused_attention, scaled_dot_product_attention
 from tfbook.model.layers import AddNorm
+from tfbook.model.packing import Packing
+from tfbook.model.transformer import Transformer
 
 
 def pitfall(number):
@@ -30,14 +32,17 @@ def pitfall(number):
     return numbered
 
 
+@contextmanager
 def computing_pads():
-    """Let a Transformer compute pads in training, as in eval: most code does."""
-
-    def forward(model, source, target):
-        memory, mask = model.encode(source), model.mask_source(source)
-        return model.decode(target, memory, mask)  # (B, T, V)
-
-    return patched(transformer, "without_pads", forward)
+    """Let a Transformer compute its pads in training, too, and decoding use every mask: most
+    code does.
+    """
+    with (
+        patched(Transformer, "packing", lambda *_: Packing()),
+        patched(transformer, "needed", lambda mask: mask),
+        patched(gpt, "needed", lambda mask: mask),
+    ):
+        yield
 
 
 @contextmanager

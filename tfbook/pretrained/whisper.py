@@ -101,21 +101,22 @@ class Whisper(nn.Module):
         self.output = nn.Linear(config.d_model, config.target_vocab, bias=False)
         self.output.weight = self.target_embedding.tokens.weight
 
-    forward = Transformer.forward
-    encode, decode = Transformer.encode, Transformer.decode
+    forward, decode = Transformer.forward, Transformer.decode
+    packing = Transformer.packing
 
-    def source_embedding(self, source, name="source"):
-        """A spectrogram (B, n_mels, 2·S) to vectors (B, S, d_model), S = `length`, with
-        their places. Raises TypeError or ValueError naming it.
+    def encode(self, source):
+        """A spectrogram (B, n_mels, 2·S) to the memory (B, S, d_model), S = `length`.
+
+        Raises TypeError or ValueError naming source.
         """
-        check_tensor(name, source)
+        check_tensor("source", source)
         shape = (self.n_mels, 2 * len(self.places))
         if source.dim() != 3 or source.shape[1:] != shape:
             raise ValueError(
-                f"{name} must be (B, {shape[0]}, {shape[1]}), got {tuple(source.shape)}"
+                f"source must be (B, {shape[0]}, {shape[1]}), got {tuple(source.shape)}"
             )
-        check_fits(name, source, self.places)
-        return self.stem(source) + self.places  # (B, S, d_model)
+        check_fits("source", source, self.places)
+        return self.encoder(self.stem(source) + self.places)  # (B, S, d_model)
 
     def mask_source(self, source):
         """None: silence is heard like any sound, so nothing of it is hidden."""

@@ -41,7 +41,8 @@ class Preset:
         return {name: getattr(self, name) for name in names}
 
 
-# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup, and
+# for some label_smoothing
 PRONOUNCER = Preset(  # one stage of the shipped weights: some hours on two cores
     256, 4, 3, 1024, 0.1, 2000, 18000, 0.001, 300, 0.1, stress=True, bfloat16=True
 )
