@@ -69,21 +69,25 @@ def test_the_answers_that_are_compared_are_the_same():
 
 
 def test_what_is_said_of_memory_is_what_was_counted():
-    assert "No other system needs less memory" in README
+    assert "Every other system needs more memory" in README
     for found in speed_table.read("bench_memory").values():
-        assert found["tfbook"] == min(found.values())
+        assert found.pop("tfbook") < min(found.values())
 
 
 def test_what_is_said_of_the_lead_is_what_was_measured():
-    assert "Without dropout\nnobody is ahead" in README
     assert "Smaller models gain more" in README
-    ahead, lead = speed_table.read("bench")["ahead"], {}
+    ahead, lead, without = speed_table.read("bench")["ahead"], {}, {}
     for point, (median, *_) in ahead.items():
         size, kind, _, *rest = point.split(", ")
         if rest == ["no dropout"]:
-            assert 0.98 <= median <= 1.02
+            without.setdefault(kind, []).append(median)
         else:
             lead.setdefault(kind, {}).setdefault(size, []).append(median)
+    spans = [f"{min(without[k]):.2f} to {max(without[k]):.2f}" for k in lead]
+    words = (
+        f"Without dropout the lead is {spans[0]} in 32 bits and {spans[1]} in 16"
+    )
+    assert words in " ".join(README.split())
     for sizes in lead.values():
         small, middle, large = (sum(sizes[x]) for x in ("small", "middle", "large"))
         assert small > middle > large > len(sizes["large"])

@@ -86,8 +86,8 @@ class MultiHeadAttention(nn.Module):
     `KeyValueCache`; in self-attention the new keys and values are appended to it
     and the queries see them all; with static=True, for a memory that does not
     change, they are computed once and used again, whatever key and value are then.
-    With a `PackedMask`, queries, keys and values are packed, (1, N, d_model), and so
-    is the output. Raises ValueError or TypeError naming the argument.
+    With a `PackedMask`, queries and output are packed, (1, N, d_model), keys and values
+    (1, M, d_model). Raises ValueError or TypeError naming the argument.
     """
 
     def __init__(self, d_model, n_heads, dropout=0.0, *, rotary=False):

@@ -11,22 +11,22 @@ class Packing:
     Source: Zhai et al. 2023, ByteTransformer. Norms, projections and feed-forward
     work position by position, on pads in vain; packed, they see the N alone, and only
     attention, where positions meet, puts them back. shape: (B, T); without it all
-    stays as it is. keep: a padding mask (B, 1, 1, T); without it, and where it can't
-    be looked at, as while compiling, everything counts as real.
+    stays as it is. keep: a padding mask (B, 1, 1, T), as 1101 and 1000: real are 0, 1,
+    3 and 4. A row's first position always counts, for a start may be a pad. Without
+    such a mask, or where it can't be looked at, as while compiling, all count.
     """
 
     def __init__(self, shape=None, keep=None):
         self.shape, self.real, self.place = shape, None, None
-        if keep is None or keep.is_meta or torch.compiler.is_compiling():
+        unseen = keep is None or keep.is_meta or torch.compiler.is_compiling()
+        if unseen or keep.shape != (shape[0], 1, 1, shape[1]):
             return
-        keep = keep.flatten()  # (B·T,)
+        first = torch.arange(shape[1], device=keep.device) == 0  # (T,)
+        keep = (keep | first).flatten()  # (B·T,)
         real = keep.nonzero()[:, 0]  # (N,)
-        if 0 < len(real) < len(keep):
-            # where each is now; a pad shows the real one before it, of its row or not
-            self.real, self.place = (
-                real,
-                (keep.cumsum(0) - 1).clamp(min=0),
-            )  # (B·T,)
+        if len(real) < len(keep):
+            # where each is now, a pad where the real one before it is
+            self.real, self.place = real, keep.cumsum(0) - 1  # (B·T,)
 
     def pack(self, x):
         """(B, T, D) to (1, N, D)."""
@@ -37,14 +37,22 @@ class Packing:
         return x[None]  # (1, N, D)
 
     def unpack(self, x):
-        """(1, N, D) to (B, T, D), of which the pads mean nothing."""
+        """(1, N, D) to (B, T, D), where a pad repeats the real one before it."""
         if self.shape is None:
             return x
         x = x.squeeze(0)  # (N, D)
         x = x if self.real is None else x.index_select(0, self.place)  # (B·T, D)
         return x.unflatten(0, self.shape)  # (B, T, D)
 
-    def packed(self, mask, keys):
+    def restore(self, x):
+        """(1, N, D) to (B, T, D), zero at pads, which so get no gradient."""
+        if self.real is None:
+            return self.unpack(x)
+        zeros = x.new_zeros(len(self.place), x.size(-1))  # (B·T, D)
+        x = zeros.index_copy(0, self.real, x.squeeze(0))  # (B·T, D)
+        return x.unflatten(0, self.shape)  # (B, T, D)
+
+    def mask_for(self, mask, keys):
         """What takes the place of a mask for queries packed by this and keys packed by
         another: it lets attention put both back.
         """
@@ -52,8 +60,8 @@ class Packing:
 
 
 class PackedMask(NamedTuple):
-    """A mask broadcastable to (B, H, T, S), or None, and how queries (1, N, D) and keys
-    (1, M, D) are packed.
+    """A mask broadcastable to (B, H, T, S), or None, beside how the queries (1, N, D) and
+    the keys (1, M, D) are packed: attention, which gets it as its mask, puts both back.
     """
 
     mask: torch.Tensor | None

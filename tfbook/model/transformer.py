@@ -49,8 +49,8 @@ class Decoder(nn.Module):
     returns (B, T, d_model). The caller passes `causal_mask`: without it every
     position sees all others. With a `KeyValueCache`, x holds the new positions
     alone, the mask covers (B, H, T, past + T), and a row of memory may serve several
-    rows of x that lie together. With two `PackedMask`s x and memory are packed, (1, N,
-    d_model). cross_attention=False makes a decoder-only stack.
+    rows of x that lie together. With two `PackedMask`s x is packed, (1, N, d_model), and
+    memory, (1, M, d_model). cross_attention=False makes a decoder-only stack.
     Raises ValueError when a memory is missing, or given and not wanted; TypeError or
     ValueError naming x, memory or mask when they do not fit.
     """
@@ -97,9 +97,9 @@ class Transformer(nn.Module):
 
     Source: Vaswani et al. 2017, section 3 and figure 1. Called with source (B, S)
     and target (B, T) integers, padded with config.pad; returns logits (B, T, V).
-    Pads are masked inside, and no target position sees a later one. In training all but
-    attention leaves pads out; memory and logits mean nothing there. Raises TypeError or
-    ValueError naming source or target.
+    Pads are masked inside, and no target position sees a later one. In training the
+    layers leave pads out but in attention; memory and logits are 0 there. Raises
+    TypeError or ValueError naming source or target.
     """
 
     def __init__(self, config):
@@ -138,8 +138,8 @@ class Transformer(nn.Module):
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
         mask = self.mask_source(source)  # (B, 1, 1, S)
         packing = self.packing(x, mask)
-        x = self.encoder(packing.pack(x), packing.packed(mask, packing))
-        return packing.unpack(x)  # (B, S, d_model)
+        x = self.encoder(packing.pack(x), packing.mask_for(mask, packing))
+        return packing.restore(x)  # (B, S, d_model)
 
     def packing(self, x, keep):
         """How x (B, T, d_model), real by keep (B, 1, 1, T), goes through a stack."""
@@ -168,9 +168,9 @@ class Transformer(nn.Module):
         else:  # earlier keys lie in rows already
             mine = theirs = Packing()
             mask, source_mask = needed(mask), needed(source_mask)
-        masks = mine.packed(mask, mine), mine.packed(source_mask, theirs)
+        masks = mine.mask_for(mask, mine), mine.mask_for(source_mask, theirs)
         x = self.decoder(mine.pack(x), theirs.pack(memory), *masks, cache=cache)
-        return mine.unpack(self.output(x))  # (B, T, V)
+        return mine.restore(self.output(x))  # (B, T, V)
 
 
 KINDS = {  # of attention: the stack it is in, its name in a layer
