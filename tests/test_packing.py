@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tfbook import KeyValueCache, Transformer, TransformerConfig
 from tfbook.costs import count_operations
@@ -227,3 +228,32 @@ def test_without_pads_all_is_packed(keep):
     packing, x = Packing((3, 7), keep), torch.randn(3, 7, 2)
     assert torch.equal(packing.pack(x), x.reshape(1, 21, 2))  # (1, B·T, D)
     assert torch.equal(packing.restore(packing.pack(x)), x)
+
+
+@pytest.mark.parametrize(
+    "dtype, keys, learning, fused",
+    [
+        (torch.bfloat16, 999, True, False),
+        (torch.bfloat16, 1000, True, True),
+        (torch.bfloat16, 9, False, True),
+        (torch.float16, 9, False, True),
+        (torch.float32, 9, True, True),
+    ],
+)
+def test_the_fused_kernel_is_left_where_it_is_slow(
+    dtype, keys, learning, fused, monkeypatch
+):
+    """On a CPU without dropout: short keys in bfloat16 while gradients are wanted."""
+    calls, kernel = [], F.scaled_dot_product_attention
+
+    def counted(*arguments):
+        calls.append(1)
+        return kernel(*arguments)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", counted)
+    # as large as float16 can't square and add up
+    query = torch.full((1, 1, 2, 64), 40.0, dtype=dtype, requires_grad=learning)
+    key = torch.full((1, 1, keys, 64), 40.0, dtype=dtype)
+    output = attention.fused_attention(query, key, key)
+    assert bool(calls) is fused
+    assert (output.float() - 40).abs().max() <= 2e-2 * 40
