@@ -13,7 +13,7 @@ from subjects import SIZES, B, H, T, V
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from tfbook import TransformerConfig, greedy_decode
-from tfbook.model.attention import KeyValueCache
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.gpt import GPT
 from tfbook.pretrained.gpt2 import load_gpt2
 

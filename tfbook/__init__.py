@@ -7,12 +7,15 @@ of a sound and the widths d_model, d_head = D, d_ff. Batch comes first; masks ar
 boolean, True = may attend.
 """
 
-from tfbook.decoding import beam_search, beam_search_nbest, greedy_decode, sample
-from tfbook.model.attention import (
-    KeyValueCache,
-    MultiHeadAttention,
-    scaled_dot_product_attention,
+from tfbook.decoding import (
+    beam_search,
+    beam_search_nbest,
+    greedy_decode,
+    sample,
+    speculative_decode,
 )
+from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.config import TransformerConfig
 from tfbook.model.masks import causal_mask, padding_mask
 from tfbook.model.recurrent import LSTM, RNN
@@ -34,4 +37,5 @@ __all__ = [
     "padding_mask",
     "sample",
     "scaled_dot_product_attention",
+    "speculative_decode",
 ]

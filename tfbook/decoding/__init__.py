@@ -6,6 +6,13 @@ unless it is a decoder alone (source=None).
 """
 
 from tfbook.decoding.beam import beam_search, beam_search_nbest
+from tfbook.decoding.speculative import speculative_decode
 from tfbook.decoding.stepwise import greedy_decode, sample
 
-__all__ = ["beam_search", "beam_search_nbest", "greedy_decode", "sample"]
+__all__ = [
+    "beam_search",
+    "beam_search_nbest",
+    "greedy_decode",
+    "sample",
+    "speculative_decode",
+]

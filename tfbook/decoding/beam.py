@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from tfbook.decoding.prepare import decoding, prepare
-from tfbook.model.attention import KeyValueCache
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.checks import check_count, check_number
 
 
@@ -46,8 +46,9 @@ def beam_search_nbest(
     beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
     new = prefix.repeat_interleave(beam, dim=0)  # (B·beam, T)
     for _ in range(max_length):
-        # (B·beam, T, V)
-        logits = model.decode(new, memory, source_mask, cache=cache)
+        with torch.inference_mode():
+            # (B·beam, T, V)
+            logits = model.decode(new, memory, source_mask, cache=cache)
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if not beams.searched:
             break

@@ -3,7 +3,7 @@
 import torch
 
 from tfbook.decoding.prepare import decoding, prepare
-from tfbook.model.attention import KeyValueCache
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.checks import check_count, check_number
 
 
@@ -91,8 +91,9 @@ def _extend(model, source, start, stop, max_length, choose, cache):
         (len(new), max_length), model.config.pad, dtype=torch.int64
     )
     for n in range(max_length):
-        # (B, T, V)
-        logits = model.decode(new, memory, source_mask, cache=remembered)
+        with torch.inference_mode():
+            # (B, T, V)
+            logits = model.decode(new, memory, source_mask, cache=remembered)
         symbol = choose(logits[:, -1])  # (B,)
         goes_on = symbol != stop  # (B,)
         if not goes_on.all():  # what has stopped costs nothing more

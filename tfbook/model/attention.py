@@ -140,77 +140,15 @@ class MultiHeadAttention(nn.Module):
         return heads.transpose(1, 2)  # (B, H, T, D)
 
     def _keys_and_values(self, key, value, cache, static, packing):
-        if static and cache is not None and self in cache:
-            return cache[self]
+        if static and cache is not None and self in cache.memory:
+            return cache.memory[self]
         past = cache[self][0].size(-2) if cache is not None and self in cache else 0
         # (B, H, S, D) each
         key = self._split(packing.unpack(self.key_projection(key)))
         value = self._split(packing.unpack(self.value_projection(value)))
         if self.rotary:
             key = rotate(key, past)
+        if static and cache is not None:
+            cache.memory[self] = key, value
+            return key, value
         return (key, value) if cache is None else cache.append(self, key, value)
-
-
-class KeyValueCache(dict):
-    """What decoding need not compute again: the keys and values of each layer.
-
-    It maps an attention layer to the pair it has seen so far, (B, H, S, D) each.
-
-    Made empty by the caller and passed to every step of one sequence; a step then
-    takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
-    target symbols so far, or None before the first step. Raises ValueError when the
-    batch changes.
-    """
-
-    keep = None
-
-    @property
-    def length(self):
-        """How many target positions have been seen."""
-        return 0 if self.keep is None else self.keep.size(-1)
-
-    def append(self, layer, key, value):
-        """Add a layer's new keys and values, (B, H, T, D) each.
-
-        Returns all of them, (B, H, past + T, D) each. Raises ValueError when their
-        batch is not the cached one.
-        """
-        if layer in self:
-            past_key, past_value = self[layer]
-            self._check_batch(key, past_key)
-            key = torch.cat((past_key, key), dim=-2)  # (B, H, past + T, D)
-            value = torch.cat((past_value, value), dim=-2)  # (B, H, past + T, D)
-        self[layer] = key, value
-        return key, value
-
-    def extend(self, keep):
-        """Remember which new symbols are real; returns all, (B, 1, 1, past + T)."""
-        if self.keep is not None:
-            self._check_batch(keep, self.keep)
-            keep = torch.cat((self.keep, keep), dim=-1)  # (B, 1, 1, past + T)
-        self.keep = keep
-        return keep
-
-    @staticmethod
-    def _check_batch(new, past):
-        if new.size(0) != past.size(0):
-            raise ValueError(
-                f"cache must hold the input's batch of {new.size(0)}, got {past.size(0)}"
-            )
-
-    def select(self, rows):
-        """Keep these rows of the batch, in this order: a beam search's reordering. Rows
-        that share a row of memory must stay together.
-        """
-        # how many rows share one of a layer's: which of these stay
-        moved = {1: rows}
-        for layer, (key, value) in self.items():
-            share = len(self.keep) // len(key)
-            if share not in moved:
-                own = rows[::share] // share
-                every = torch.arange(len(key), device=rows.device)
-                # a long memory is dear to copy
-                moved[share] = None if torch.equal(own, every) else own
-            if moved[share] is not None:
-                self[layer] = key[moved[share]], value[moved[share]]
-        self.keep = None if self.keep is None else self.keep[rows]

@@ -1,0 +1,85 @@
+"""What a decoder remembers from one step to the next."""
+
+import torch
+
+
+class KeyValueCache(dict):
+    """What decoding need not compute again: the keys and values of each layer.
+
+    It maps an attention layer to the pair it has seen so far, (B, H, S, D) each;
+    `memory` maps one to a pair that does not grow, that of an encoder's memory.
+
+    Made empty by the caller and passed to every step of one sequence; a step then
+    takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
+    target symbols so far, or None before the first step. Raises ValueError when the
+    batch changes.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.keep, self.memory = None, {}
+
+    @property
+    def length(self):
+        """How many target positions have been seen."""
+        return 0 if self.keep is None else self.keep.size(-1)
+
+    def append(self, layer, key, value):
+        """Add a layer's new keys and values, (B, H, T, D) each.
+
+        Returns all of them, (B, H, past + T, D) each. Raises ValueError when their
+        batch is not the cached one.
+        """
+        if layer in self:
+            past_key, past_value = self[layer]
+            self._check_batch(key, past_key)
+            key = torch.cat((past_key, key), dim=-2)  # (B, H, past + T, D)
+            value = torch.cat((past_value, value), dim=-2)  # (B, H, past + T, D)
+        self[layer] = key, value
+        return key, value
+
+    def extend(self, keep):
+        """Remember which new symbols are real; returns all, (B, 1, 1, past + T)."""
+        if self.keep is not None:
+            self._check_batch(keep, self.keep)
+            keep = torch.cat((self.keep, keep), dim=-1)  # (B, 1, 1, past + T)
+        self.keep = keep
+        return keep
+
+    @staticmethod
+    def _check_batch(new, past):
+        if new.size(0) != past.size(0):
+            raise ValueError(
+                f"cache must hold the input's batch of {new.size(0)}, got {past.size(0)}"
+            )
+
+    def crop(self, length):
+        """Forget all target positions but the first `length`. Raises TypeError for what can't
+        be cut there, as a recurrent network's state.
+        """
+        for layer, (key, value) in self.items():
+            if key.dim() != 4 or key.size(-2) != self.length:
+                raise TypeError(
+                    f"cache must hold (B, H, {self.length}, D) to be cropped, "
+                    f"got {tuple(key.shape)}"
+                )
+            # (B, H, length, D) each
+            self[layer] = key[..., :length, :], value[..., :length, :]
+        self.keep = self.keep[..., :length]  # (B, 1, 1, length)
+
+    def select(self, rows):
+        """Keep these rows of the batch, in this order: a beam search's reordering. Rows
+        that share a row of memory must stay together.
+        """
+        for layer, (key, value) in self.items():
+            self[layer] = key[rows], value[rows]
+        if self.memory:
+            ((key, _), *_) = self.memory.values()
+            # how many rows share one of the memory
+            share = len(self.keep) // len(key)
+            own = rows[::share] // share
+            # a long memory is dear to copy
+            if not torch.equal(own, torch.arange(len(key), device=rows.device)):
+                for layer, (key, value) in self.memory.items():
+                    self.memory[layer] = key[own], value[own]
+        self.keep = None if self.keep is None else self.keep[rows]
