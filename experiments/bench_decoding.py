@@ -21,15 +21,17 @@ from provenance import write
 from torch import nn
 from transformers import PegasusConfig, PegasusForConditionalGeneration
 
+from tfbook.baselines.window import LetterWindow
 from tfbook.data.batching import pad_batch
 from tfbook.data.pronunciation import LETTERS, load_pronunciation
 from tfbook.data.vocabulary import START, STOP
-from tfbook.decoding import beam_search, greedy_decode
+from tfbook.decoding import beam_search, greedy_decode, speculative_decode
 from tfbook.model.positions import sinusoidal_positions
 from tfbook.pretrained.installed import renamed
 from tfbook.pretrained.weights import load_pronouncer
 
 ROUNDS, WORDS, LONGEST = 9, 64, 32
+THEIRS, GUESSED = "transformers, generate", "tfbook, guesses checked"
 NAMES = {
     "self_attention.": "self_attn.",
     "cross_attention.": "encoder_attn.",
@@ -97,7 +99,7 @@ def twin(model):
     return found
 
 
-def ways(model, other, beam):
+def ways_to_answer(model, other, beam):
     """{name: a function from sources (B, S) to answers}, all the same answers."""
 
     def ours(source):
@@ -119,8 +121,28 @@ def ways(model, other, beam):
             early_stopping=True,
         )[:, 1:]
 
-    found = {"tfbook": ours, "transformers, generate": theirs}
+    found = {"tfbook": ours, THEIRS: theirs}
     return found | ({"tfbook without a cache": uncached} if beam == 1 else {})
+
+
+class Guesser:
+    """Speculative decoding with the guesses of a `LetterWindow`. passes: of the decoder."""
+
+    def __init__(self, pronouncer):
+        words = load_pronunciation(pronouncer.stressed)["train"]
+        self.window, self.passes = LetterWindow(words), 0
+        self.model, self.sounds = pronouncer.model, pronouncer.sounds
+
+    def __call__(self, source):
+        """A source (1, S) to its answer (1, T)."""
+        word = "".join(LETTERS.decode(source[0]))
+        guess = [*self.sounds.encode(self.window.pronounce(word)), STOP]
+
+        def draft(said):
+            self.passes += 1
+            return guess[len(said) :]
+
+        return speculative_decode(self.model, source, START, STOP, LONGEST, draft)
 
 
 def products(model, steps):
@@ -158,38 +180,45 @@ def faster(mine, theirs):
     return middle_half([t / m for m, t in zip(mine, theirs, strict=True)])
 
 
-def compare(model, other, beam, n, words):
+def compare(model, other, beam, n, words, guesser):
     """What is written of one setting. words: a list for each round; n at a time."""
-    times, agree = {}, []
+    times, agree, alone, symbols = {}, [], beam == n == 1, 0
+    ways = ways_to_answer(model, other, beam)
+    ways |= {GUESSED: guesser} if alone else {}
     for some in words:
         sources = [
             pad_batch([LETTERS.encode(word) for word in some[i : i + n]])
             for i in range(0, len(some), n)
         ]
         answers, steps = [], 0
-        for name, way in ways(model, other, beam).items():
+        for name, way in ways.items():
             answer = functools.partial(all_answers, way, sources)
             found = answer()  # not timed
             answers.append([cut(row) for batch in found for row in batch.tolist()])
             steps = steps or sum(batch.size(1) for batch in found)
             times.setdefault(name, []).append(seconds(answer))
         agree.append(all(answer == answers[0] for answer in answers))
-        if beam == n == 1:
+        symbols += steps
+        if alone:
             took = seconds(products(model, steps))
             times.setdefault("products alone", []).append(took)
     found = {
         name: round(WORDS / statistics.median(seen), 1)
         for name, seen in times.items()
     }
-    mine, theirs, *others = times.values()
-    found["ahead"] = faster(mine, theirs)
-    if beam == n == 1:
-        found["at most"] = faster(others[-1], theirs)
+    theirs = times[THEIRS]
+    found["ahead"] = faster(times["tfbook"], theirs)
+    if alone:
+        found["guessed ahead"] = faster(times[GUESSED], theirs)
+        # once untimed and once timed
+        found["passes a symbol"] = round(guesser.passes / (2 * symbols), 3)
+        found["at most"] = faster(times["products alone"], theirs)
     return found | {"agree": sum(agree) / len(agree)}
 
 
 def main():
-    model = load_pronouncer().model
+    pronouncer = load_pronouncer()
+    model, guesser = pronouncer.model, Guesser(pronouncer)
     other, numbers = twin(model), {}
     all_of_them = sorted(load_pronunciation()["validation"])
     draw = torch.Generator().manual_seed(0)
@@ -202,7 +231,7 @@ def main():
     ]
     for beam in (1, 4):
         for n in (1, WORDS):
-            found = compare(model, other, beam, n, words)
+            found = compare(model, other, beam, n, words, guesser)
             numbers[f"beam {beam}, batch {n}"] = found
             print(beam, n, found, flush=True)
     write("bench_decoding", numbers, "no seed: times, of weights trained before")

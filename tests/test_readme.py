@@ -68,6 +68,14 @@ def test_the_answers_that_are_compared_are_the_same():
     assert f"would be {speed_table.spread(*most)} times as fast" in README
 
 
+def test_guesses_are_worth_checking():
+    found = speed_table.read("bench_decoding")["beam 1, batch 1"]
+    assert "a pass for every three or four symbols" in README
+    assert 3 < 1 / found["passes a symbol"] < 4
+    # a guess that is no good would cost time: even the middle half is far from that
+    assert found["guessed ahead"][1] > 1.2 * found["ahead"][2]
+
+
 def test_what_is_said_of_memory_is_what_was_counted():
     assert "Every other system needs more memory" in README
     for found in speed_table.read("bench_memory").values():

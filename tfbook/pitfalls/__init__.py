@@ -1,6 +1,6 @@
 """A gallery of bugs: each known mistake in a Transformer, as a context manager that patches it in.
 
-    with PITFALLS["causal_mask_missing"]():
+    with pitfalls.causal_mask_missing():
         ...                     # every model carries the bug
     ...                         # and none does
 
@@ -19,3 +19,4 @@ BUGS = [
     if hasattr(bug, "number")
 ]
 PITFALLS = {bug.__name__: bug for bug in sorted(BUGS, key=lambda bug: bug.number)}
+globals().update(PITFALLS)
