@@ -40,7 +40,8 @@ def decoding(numbers):
         theirs = f"{found['transformers, generate']:,.0f}"
         ours, ahead = found["tfbook"], spread(*found["ahead"])
         yield f"| {name} | {ours:,.0f} | {theirs} | {ahead} |"
-        if guessed := found.get("tfbook, guesses checked"):
+        if "guessed ahead" in found:
+            guessed = found["tfbook, guesses checked"]
             ahead = spread(*found["guessed ahead"])
             yield f"| {name}, guesses checked | {guessed:,.0f} | {theirs} | {ahead} |"
 

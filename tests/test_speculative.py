@@ -1,5 +1,6 @@
 """Speculative decoding: whatever is guessed, the answer is greedy decoding's."""
 
+import copy
 import random
 
 import pytest
@@ -16,8 +17,9 @@ from test_decoding import (
     sources,
 )
 
-from tfbook import KeyValueCache, greedy_decode, speculative_decode
+from tfbook import KeyValueCache, Transformer, greedy_decode, speculative_decode
 from tfbook.baselines.sequence_lstm import SequenceLSTM
+from tfbook.model.gpt import GPT
 
 
 def drafts(answer):
@@ -85,6 +87,8 @@ def test_a_right_guess_takes_one_pass_and_a_wrong_one_no_symbol_more(monkeypatch
         # the last symbol of all is not read: nothing follows it
         ("right", [LONGEST]),
         ("none", [1] * LONGEST),
+        # of seven wrong ones none is kept, and none is read where nothing follows
+        ("wrong", [1 + min(7, LONGEST - 1 - n) for n in range(LONGEST)]),
         # each pass reads the guess and gives one symbol beyond it
         ("the next alone", [2] * (LONGEST // 2) + [1] * (LONGEST % 2)),
     ):
@@ -93,24 +97,22 @@ def test_a_right_guess_takes_one_pass_and_a_wrong_one_no_symbol_more(monkeypatch
         assert passes == wanted, name
 
 
-def test_no_symbol_is_guessed_after_a_stop(monkeypatch):
-    """Whatever stands behind a stop in a guess is not said."""
+def test_what_stands_behind_a_stop_in_a_guess_is_not_said(monkeypatch):
+    found = []
     for seed in SEEDS:
         model = lively(seed=seed)
+        passes = counted(model, monkeypatch)
         for source in sources().split(1):
             greedy = greedy_decode(model, source, START, STOP, LONGEST)
             if greedy.size(1) < LONGEST:
-                found = speculative_decode(
-                    model,
-                    source,
-                    START,
-                    STOP,
-                    LONGEST,
-                    drafts(greedy[0])["far too long"],
+                draft = drafts(greedy[0])["far too long"]
+                passes.clear()
+                said = speculative_decode(
+                    model, source, START, STOP, LONGEST, draft
                 )
-                assert found.shape == greedy.shape
-                return
-    raise AssertionError("a model that stops is needed")
+                assert torch.equal(said, greedy)
+                found.append(len(passes))
+    assert found and set(found) == {1}
 
 
 def test_what_the_draft_is_given_is_its_own():
@@ -125,34 +127,65 @@ def test_what_the_draft_is_given_is_its_own():
 
 
 @pytest.mark.parametrize(
-    ("guess", "told"),
+    ("guess", "error", "told"),
     [
-        ([V], f"from 0 to {V - 1}, got \\[{V}\\]"),
-        ([-1], "got \\[-1\\]"),
-        ([3.5], "got \\[3.5\\]"),
-        (None, "got None"),
-        (torch.tensor([3]), "got tensor"),
+        ([V], ValueError, f"ids from 0 to {V - 1}, got \\[{V}\\]"),
+        ([-1], ValueError, "ids .*got \\[-1\\]"),
+        ([3.0], TypeError, "a list of int, got \\[3.0\\]"),
+        ([True], TypeError, "a list of int, got \\[True\\]"),
+        (None, TypeError, "a list of int, got None"),
+        (torch.tensor([3]), TypeError, "a list of int, got tensor"),
     ],
 )
-def test_a_bad_guess_is_refused(guess, told):
+def test_a_bad_guess_is_refused(guess, error, told):
     model, source = lively(), symbols(S, SOURCE_VOCAB)[:1]
-    with pytest.raises(ValueError, match=f"draft must return .*{told}"):
+    with pytest.raises(error, match=f"draft must return {told}"):
         speculative_decode(model, source, START, STOP, 5, lambda said: guess)
 
 
-def test_several_rows_are_refused():
-    model, source = lively(), symbols(S, SOURCE_VOCAB)
+@pytest.mark.parametrize(
+    "rows", [{"source": 3, "start": 1}, {"source": 0, "start": 2}]
+)
+def test_several_rows_are_refused(rows):
+    source = symbols(S, SOURCE_VOCAB)[: rows["source"]] if rows["source"] else None
+    model = lively(Transformer if rows["source"] else DecoderOnly)
+    start = symbols(T, V)[: rows["start"]]
     with pytest.raises(ValueError, match="source and start must have 1 row, got"):
+        speculative_decode(model, source, start, STOP, 5, lambda said: [])
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_state_cannot_be_cropped(layers):
+    """Not even one that is as long as there are positions."""
+    model = build(SequenceLSTM, n_heads=1, d_model=30, n_layers=layers)
+    source = symbols(S, SOURCE_VOCAB)[:1]
+    with pytest.raises(TypeError, match=r"layers must keep .* to be cropped"):
         speculative_decode(model, source, START, STOP, 5, lambda said: [])
 
 
-def test_a_state_cannot_be_cropped():
-    model, source = (
-        build(SequenceLSTM, n_heads=1, d_model=30),
-        symbols(S, SOURCE_VOCAB)[:1],
-    )
-    with pytest.raises(TypeError, match=r"cache must hold .* to be cropped"):
-        speculative_decode(model, source, START, STOP, 5, lambda said: [])
+def test_a_cache_is_cropped_to_what_it_holds():
+    cache = KeyValueCache()
+    with pytest.raises(ValueError, match="length must be 1 to 0, got 1"):
+        cache.crop(1)
+    cache.extend(torch.ones(1, 1, 1, 3, dtype=torch.bool))
+    for length in (-1, 0, 4):
+        with pytest.raises(
+            ValueError, match=f"length must be 1 to 3, got {length}"
+        ):
+            cache.crop(length)
+    cache.append("layer", *torch.zeros(2, 1, 2, 5, 6))
+    with pytest.raises(TypeError, match=r"layers must keep .* to be cropped"):
+        cache.crop(2)  # five keys, of three positions
+
+
+def test_a_copied_cache_has_a_memory_of_its_own():
+    model, source = lively(), symbols(S, SOURCE_VOCAB)
+    cache = KeyValueCache()
+    model.decode(symbols(T, V)[:, :2], model.encode(source), cache=cache)
+    other = copy.copy(cache)
+    other.select(torch.tensor([2, 0]))
+    assert {len(key) for key, _ in cache.memory.values()} == {len(source)}
+    assert {len(key) for key, _ in other.memory.values()} == {2}
 
 
 def test_a_cropped_cache_is_one_that_never_saw_more():
@@ -174,12 +207,37 @@ def test_a_cropped_cache_is_one_that_never_saw_more():
         )
 
 
-def test_the_answer_can_be_learned_from():
-    """What comes out is no tensor that autograd refuses."""
-    model, source = lively().train(), symbols(S, SOURCE_VOCAB)[:1]
-    for said in (
-        speculative_decode(model, source, START, -1, 5, lambda said: [3, 4]),
-        greedy_decode(model, source, START, -1, 5),
-    ):
-        model(source, said).sum().backward()
-        assert model.target_embedding.tokens.weight.grad is not None
+def test_dropout_is_off_and_every_module_keeps_its_own_mode():
+    model, source = lively(dropout=0.5).train(), sources()[:1]
+    model.encoder.eval()
+    before = [module.training for module in model.modules()]
+    greedy = greedy_decode(model, source, START, -1, LONGEST)
+    for name, draft in drafts(greedy[0]).items():
+        found = speculative_decode(model, source, START, -1, LONGEST, draft)
+        assert torch.equal(found, greedy), name
+    assert [module.training for module in model.modules()] == before
+
+    def broken(said):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        speculative_decode(model, source, START, -1, LONGEST, broken)
+    assert [module.training for module in model.modules()] == before
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_a_gpt_guesses_what_it_said_before(positions):
+    """Its guess is what followed the last symbol when it came the time before."""
+    model = lively(GPT, positions=positions, max_length=40)
+    prefix = symbols(T, V)[:1]
+    # as many as the model's positions allow
+    longest = 40 - T + 1
+    greedy = greedy_decode(model, None, prefix, -1, longest)
+
+    def draft(said):
+        text = [*prefix[0].tolist(), *said]
+        earlier = [i for i, x in enumerate(text[:-1]) if x == text[-1]]
+        return text[earlier[-1] + 1 :][:4] if earlier else []
+
+    found = speculative_decode(model, None, prefix, -1, longest, draft)
+    assert torch.equal(found, greedy) and found.size(1) == longest

@@ -23,6 +23,7 @@ def top_p_in_place(probabilities, p):
 
 RIGHT = {
     exercises.check_cache_positions: [(55, 10), [55, 10]],
+    exercises.check_passes: [[2, 5, 3], (2, 5, 3)],
     exercises.check_top_p: [top_p],
     exercises.check_length_penalty: [0.05, 0.4],
 }
@@ -30,6 +31,9 @@ WRONG = [
     (exercises.check_cache_positions, 55, "give a pair"),
     (exercises.check_cache_positions, (100, 10), "step t computes"),
     (exercises.check_cache_positions, (55, 1), "each step computes one key"),
+    (exercises.check_passes, 3, "give a list"),
+    (exercises.check_passes, [1, 4, 3], "ten symbols together"),
+    (exercises.check_passes, [2, 4, 4], "up to the first wrong one"),
     (exercises.check_top_p, lambda p, share: p, "fewest most probable"),
     (
         exercises.check_top_p,

@@ -1,8 +1,8 @@
 """From a model that scores the next symbol to whole sequences.
 
-A model here is anything with `decode(target, memory, source_mask, cache=...)`,
-`config.pad` and `config.max_length`, and with `encode(source)` and `mask_source(source)`
-unless it is a decoder alone (source=None).
+A model here is anything with `decode(target, memory, source_mask, cache=...)`, which scores
+what follows each new position, `config.pad`, `config.max_length` and `config.target_vocab`, and
+with `encode(source)` and `mask_source(source)` unless it is a decoder alone (source=None).
 """
 
 from tfbook.decoding.beam import beam_search, beam_search_nbest

@@ -46,9 +46,8 @@ def beam_search_nbest(
     beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
     new = prefix.repeat_interleave(beam, dim=0)  # (B·beam, T)
     for _ in range(max_length):
-        with torch.inference_mode():
-            # (B·beam, T, V)
-            logits = model.decode(new, memory, source_mask, cache=cache)
+        # (B·beam, T, V)
+        logits = model.decode(new, memory, source_mask, cache=cache)
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if not beams.searched:
             break

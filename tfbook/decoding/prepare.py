@@ -5,7 +5,6 @@ import functools
 import torch
 
 from tfbook.model.checks import check_count, check_ids
-from tfbook.model.masks import needed
 
 
 def decoding(function):
@@ -65,4 +64,4 @@ def prepare(model, source, start, stop, max_length):
         raise ValueError(
             f"start must have 1 row or the source's {n_rows}, got {len(prefix)}"
         )
-    return memory, needed(model.mask_source(source)), prefix.expand(n_rows, -1)
+    return memory, model.mask_source(source), prefix.expand(n_rows, -1)

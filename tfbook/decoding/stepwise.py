@@ -91,9 +91,8 @@ def _extend(model, source, start, stop, max_length, choose, cache):
         (len(new), max_length), model.config.pad, dtype=torch.int64
     )
     for n in range(max_length):
-        with torch.inference_mode():
-            # (B, T, V)
-            logits = model.decode(new, memory, source_mask, cache=remembered)
+        # (B, T, V)
+        logits = model.decode(new, memory, source_mask, cache=remembered)
         symbol = choose(logits[:, -1])  # (B,)
         goes_on = symbol != stop  # (B,)
         if not goes_on.all():  # what has stopped costs nothing more

@@ -17,6 +17,17 @@ def check_cache_positions(answer):
 
 
 @checked
+def check_passes(answer):
+    """Symbols said by each pass, of ten guessed with the second and the seventh wrong."""
+    if not isinstance(answer, tuple | list):
+        return "give a list: how many symbols the first pass says, the second, …"
+    if sum(answer) != 10:
+        return "the passes say ten symbols together"
+    if list(answer) != [2, 5, 3]:
+        return "a pass keeps what is right up to the first wrong one, and mends that"
+
+
+@checked
 def check_top_p(answer):
     """A function from probabilities (V,) and p to those that top-p keeps, scaled."""
     for v, p in ((7, 0.5), (11, 0.9), (3, 0.01), (5, 1.0)):

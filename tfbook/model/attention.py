@@ -149,6 +149,5 @@ class MultiHeadAttention(nn.Module):
         if self.rotary:
             key = rotate(key, past)
         if static and cache is not None:
-            cache.memory[self] = key, value
-            return key, value
+            return cache.memory.setdefault(self, (key, value))
         return (key, value) if cache is None else cache.append(self, key, value)

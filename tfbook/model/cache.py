@@ -9,8 +9,8 @@ class KeyValueCache(dict):
     It maps an attention layer to the pair it has seen so far, (B, H, S, D) each;
     `memory` maps one to a pair that does not grow, that of an encoder's memory.
 
-    Made empty by the caller and passed to every step of one sequence; a step then
-    takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
+    Made empty by the caller and passed to every step of one sequence, never of another; a
+    step then takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
     target symbols so far, or None before the first step. Raises ValueError when the
     batch changes.
     """
@@ -54,17 +54,17 @@ class KeyValueCache(dict):
             )
 
     def crop(self, length):
-        """Forget all target positions but the first `length`. Raises TypeError for what can't
-        be cut there, as a recurrent network's state.
+        """Forget all target positions but the first `length`. Raises ValueError when there
+        are fewer, TypeError for what can't be cut there, as a recurrent network's state.
         """
-        for layer, (key, value) in self.items():
-            if key.dim() != 4 or key.size(-2) != self.length:
-                raise TypeError(
-                    f"cache must hold (B, H, {self.length}, D) to be cropped, "
-                    f"got {tuple(key.shape)}"
-                )
-            # (B, H, length, D) each
-            self[layer] = key[..., :length, :], value[..., :length, :]
+        if not 0 < length <= self.length:
+            raise ValueError(f"length must be 1 to {self.length}, got {length}")
+        if any(k.dim() != 4 or k.size(-2) != self.length for k, _ in self.values()):
+            raise TypeError(
+                "layers must keep keys and values (B, H, S, D) to be cropped"
+            )
+        for layer, pair in self.items():  # (B, H, length, D) each
+            self[layer] = tuple(x[..., :length, :] for x in pair)
         self.keep = self.keep[..., :length]  # (B, 1, 1, length)
 
     def select(self, rows):
@@ -80,6 +80,6 @@ class KeyValueCache(dict):
             own = rows[::share] // share
             # a long memory is dear to copy
             if not torch.equal(own, torch.arange(len(key), device=rows.device)):
-                for layer, (key, value) in self.memory.items():
-                    self.memory[layer] = key[own], value[own]
+                pairs = self.memory.items()
+                self.memory = {layer: (k[own], v[own]) for layer, (k, v) in pairs}
         self.keep = None if self.keep is None else self.keep[rows]

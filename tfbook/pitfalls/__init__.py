@@ -19,4 +19,4 @@ BUGS = [
     if hasattr(bug, "number")
 ]
 PITFALLS = {bug.__name__: bug for bug in sorted(BUGS, key=lambda bug: bug.number)}
-globals().update(PITFALLS)
+globals().update(PITFALLS)  # pitfalls.causal_mask_missing, as above
