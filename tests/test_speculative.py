@@ -159,7 +159,7 @@ def test_a_state_cannot_be_cropped(layers):
     """Not even one that is as long as there are positions."""
     model = build(SequenceLSTM, n_heads=1, d_model=30, n_layers=layers)
     source = symbols(S, SOURCE_VOCAB)[:1]
-    with pytest.raises(TypeError, match=r"layers must keep .* to be cropped"):
+    with pytest.raises(TypeError, match="layers must keep"):
         speculative_decode(model, source, START, STOP, 5, lambda said: [])
 
 
@@ -174,7 +174,7 @@ def test_a_cache_is_cropped_to_what_it_holds():
         ):
             cache.crop(length)
     cache.append("layer", *torch.zeros(2, 1, 2, 5, 6))
-    with pytest.raises(TypeError, match=r"layers must keep .* to be cropped"):
+    with pytest.raises(TypeError, match="layers must keep"):
         cache.crop(2)  # five keys, of three positions
 
 

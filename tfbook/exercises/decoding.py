@@ -24,7 +24,9 @@ def check_passes(answer):
     if sum(answer) != 10:
         return "the passes say ten symbols together"
     if list(answer) != [2, 5, 3]:
-        return "a pass keeps what is right up to the first wrong one, and mends that"
+        return (
+            "a pass keeps what is right up to the first wrong one, and mends that"
+        )
 
 
 @checked

@@ -59,10 +59,10 @@ class KeyValueCache(dict):
         """
         if not 0 < length <= self.length:
             raise ValueError(f"length must be 1 to {self.length}, got {length}")
-        if any(k.dim() != 4 or k.size(-2) != self.length for k, _ in self.values()):
-            raise TypeError(
-                "layers must keep keys and values (B, H, S, D) to be cropped"
-            )
+        for key, _ in self.values():
+            if key.dim() != 4 or key.size(-2) != self.length:
+                shape = tuple(key.shape)
+                raise TypeError(f"layers must keep (B, H, S, D), got {shape}")
         for layer, pair in self.items():  # (B, H, length, D) each
             self[layer] = tuple(x[..., :length, :] for x in pair)
         self.keep = self.keep[..., :length]  # (B, 1, 1, length)
@@ -80,6 +80,7 @@ class KeyValueCache(dict):
             own = rows[::share] // share
             # a long memory is dear to copy
             if not torch.equal(own, torch.arange(len(key), device=rows.device)):
-                pairs = self.memory.items()
-                self.memory = {layer: (k[own], v[own]) for layer, (k, v) in pairs}
+                self.memory = dict(self.memory)
+                for layer, (key, value) in self.memory.items():
+                    self.memory[layer] = key[own], value[own]
         self.keep = None if self.keep is None else self.keep[rows]
