@@ -421,7 +421,7 @@ def test_no_code_that_nothing_reaches():
     pages += [
         page.read_text(encoding="utf-8") for page in (ROOT / "book").rglob("*.md")
     ]
-    pages.append(" ".join(PITFALLS))  # whatever bears a number, and a test of its own
+    pages.append(" ".join(PITFALLS))  # reached by its name, and in test_pitfalls
     assert unused(PACKAGE, readers, pages) == []
 
 

@@ -176,6 +176,10 @@ def test_a_cache_is_cropped_to_what_it_holds():
     cache.append("layer", *torch.zeros(2, 1, 2, 5, 6))
     with pytest.raises(TypeError, match="layers must keep"):
         cache.crop(2)  # five keys, of three positions
+    cache.clear()
+    cache["network"] = torch.zeros(2, 1, 3, 6)  # a state of three layers
+    with pytest.raises(TypeError, match="layers must keep"):
+        cache.crop(2)
 
 
 def test_a_copied_cache_has_a_memory_of_its_own():

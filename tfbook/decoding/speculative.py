@@ -10,15 +10,16 @@ from tfbook.model.cache import KeyValueCache
 def speculative_decode(model, source, start, stop, max_length, draft):
     """What `greedy_decode` says of one row, but for rounding, in fewer passes.
 
-    A pass reads n guesses at once. It keeps those before the first that greedy decoding
-    would not have said, and adds what it would have said there, or after them all: 1 to
-    n + 1 symbols. Source: Stern et al. 2018, section 4, with any guesser, as in
-    Leviathan et al. 2023. source: (1, S) ids, or None for a decoder alone. draft: called
-    with the ids said so far, a list without start; returns a list of ids that may come
-    next, long, short or empty. A bad guess costs time, never a symbol. The rest, and the
-    result (1, at most max_length), as in `greedy_decode`. Raises ValueError or TypeError
-    naming the argument, and TypeError for a model whose layers keep a state that can't be
-    cropped, as a recurrent one's.
+    A pass reads n guesses at once. It keeps those before the first that greedy
+    decoding would not have said, and adds what it would have said there, or
+    after them all: 1 to n + 1 symbols. Source: Stern et al. 2018, section 4,
+    with any guesser, as in Leviathan et al. 2023. source: (1, S) ids, or None
+    for a decoder alone. draft: called with the ids said so far, a list without
+    start; returns a list of ids that may come next, long, short or empty. A bad
+    guess costs time, never a symbol. The rest, and the result (1, at most
+    max_length), as in `greedy_decode`. Raises ValueError or TypeError naming
+    the argument, and TypeError for a model whose layers keep a state that can't
+    be cropped, as a recurrent one's.
     """
     memory, source_mask, prefix = prepare(model, source, start, stop, max_length)
     if len(prefix) > 1:

@@ -69,7 +69,7 @@ class KeyValueCache(dict):
 
     def select(self, rows):
         """Keep these rows of the batch, in this order: a beam search's reordering. Rows
-        that share a row of memory must stay together.
+        that share a row of memory must stay together. A copy of the cache keeps its own.
         """
         for layer, (key, value) in self.items():
             self[layer] = key[rows], value[rows]
