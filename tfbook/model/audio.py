@@ -113,9 +113,7 @@ def warp(pictures, axis, most, generator=None):
     left = source.long().clamp(0, size - 2)  # (B, steps)
     share = (source - left).to(pictures)
     shape = (-1, 1, size, 1) if axis == 2 else (-1, 1, 1, size)
-    left, share = (
-        x.view(shape) for x in (left, share)
-    )  # (B, 1, n_mels or 1, 1 or T)
+    left, share = left.view(shape), share.view(shape)  # (B, 1, n_mels or 1, T or 1)
     left = left.expand_as(pictures).to(pictures.device)
     low, high = pictures.gather(axis, left), pictures.gather(axis, left + 1)
     return low + share * (high - low)

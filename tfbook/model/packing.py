@@ -17,7 +17,7 @@ class Packing:
     """
 
     def __init__(self, shape=None, keep=None):
-        self.shape, self.real, self.place = shape, None, None
+        self.shape, self.real, self.place, self.keep = shape, None, None, None
         unseen = keep is None or keep.is_meta or torch.compiler.is_compiling()
         if unseen or keep.shape != (shape[0], 1, 1, shape[1]):
             return
@@ -27,6 +27,7 @@ class Packing:
         if len(real) < len(keep):
             # where each is now, a pad where the real one before it is
             self.real, self.place = real, keep.cumsum(0) - 1  # (B·T,)
+            self.keep = keep.view(*shape, 1)  # (B, T, 1)
 
     def pack(self, x):
         """(B, T, D) to (1, N, D)."""
@@ -46,11 +47,8 @@ class Packing:
 
     def restore(self, x):
         """(1, N, D) to (B, T, D), zero at pads, which so get no gradient."""
-        if self.real is None:
-            return self.unpack(x)
-        zeros = x.new_zeros(len(self.place), x.size(-1))  # (B·T, D)
-        x = zeros.index_copy(0, self.real, x.squeeze(0))  # (B·T, D)
-        return x.unflatten(0, self.shape)  # (B, T, D)
+        x = self.unpack(x)  # (B, T, D)
+        return x if self.real is None else x * self.keep  # (B, T, D)
 
     def mask_for(self, mask, keys):
         """What takes the place of a mask for queries packed by this and keys packed by
