@@ -6,7 +6,7 @@ from torch import nn
 from tfbook.model.checks import check_count
 from tfbook.model.dropout import Dropout
 from tfbook.model.layers import init_weights
-from tfbook.model.transformer import Encoder
+from tfbook.model.transformer import Encoder, watching
 
 
 def patches(image, size):
@@ -99,18 +99,9 @@ class ViT(nn.Module):
         """Pictures to the attention weights of every layer and head, (B, L, H, 1 + S,
         1 + S) for L layers: what each vector, the class token's first, looks at.
         """
-        seen = []
-
-        def look(attention, inputs):
-            seen.append(attention.forward(*inputs, need_weights=True)[1])
-
-        layers = self.encoder.layers
-        hooks = [x.self_attention.register_forward_pre_hook(look) for x in layers]
-        try:
+        layers = [layer.self_attention for layer in self.encoder.layers]
+        with watching(layers) as seen:
             self(image)
-        finally:
-            for hook in hooks:
-                hook.remove()
         return torch.stack(seen, dim=1)  # (B, L, H, 1 + S, 1 + S)
 
 
