@@ -1,9 +1,11 @@
-"""Dropout: its rate, its independence, its expectation, its gradient."""
+"""Dropout: its random numbers, its rate, its independence, expectation, gradient."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from tfbook.model.dropout import Dropout, dropout
+from tfbook.model import dropout as module
+from tfbook.model.dropout import Dropout, dropout, random_numbers
 
 SHAPE = (53, 31, 61)  # 100,223 values: no multiple of four
 
@@ -58,16 +60,134 @@ def test_what_stays_is_scaled_and_the_expectation_kept(p, dtype):
     )
 
 
+def test_at_one_position_calls_are_independent():
+    """Over many short calls: each position falls p of the time, any two p²."""
+    torch.manual_seed(0)
+    p, calls, size = 0.3, 4000, 37
+    ones = torch.ones(size, dtype=torch.float64)
+    zeros = torch.stack([dropout(ones, p) for _ in range(calls)]) == 0
+    zeros = zeros.double()  # (calls, size)
+    together = zeros.T @ zeros / calls  # (size, size)
+    for found, wanted in (
+        (together.diagonal(), p),
+        (together[~torch.eye(size, dtype=torch.bool)], p**2),
+        ((zeros[1:] * zeros[:-1]).mean(0), p**2),
+    ):
+        bound = 4.5 * (wanted * (1 - wanted) / calls) ** 0.5
+        assert ((found - wanted).abs() < bound * 1.2).all()
+
+
+@pytest.mark.parametrize("count", [40_000, 1_500_000])
+def test_every_random_number_is_as_frequent(count):
+    """All 65,536 by chi-square, and the high and low byte of each of four places."""
+    torch.manual_seed(0)
+    numbers = torch.cat([random_numbers(count) for _ in range(3_000_000 // count)])
+    assert numbers.dtype == torch.int16
+    found = numbers.long() + 2**15
+    places = [half[i::4] for half in (found // 256, found % 256) for i in range(4)]
+    for values, kinds in [(found, 2**16)] + [(x, 256) for x in places]:
+        seen = values.bincount(minlength=kinds).double()
+        wanted = len(values) / kinds
+        square = ((seen - wanted) ** 2 / wanted).sum()
+        # chi-square has mean kinds - 1 and variance twice that
+        assert abs(square - (kinds - 1)) < 5 * (2 * kinds) ** 0.5
+
+
+@pytest.fixture
+def places_read(monkeypatch):
+    """Where `random_numbers` reads, from pages that tell: (readings, pages, numbers)."""
+    half = module.PAGES.size(1) // 2
+    places = torch.arange(2 * half)
+    telling = torch.stack([places << 20 * page for page in range(3)])
+    monkeypatch.setattr(module, "PAGES", telling)
+
+    def read(count):
+        found = random_numbers(count).contiguous().view(torch.int64)
+        found = [found >> 20 * page & (2**20 - 1) for page in range(3)]
+        return list(zip(*(x.split(half) for x in found), strict=True))
+
+    return read, half
+
+
+def test_a_reading_uses_no_number_of_a_page_twice(places_read):
+    torch.manual_seed(0)
+    read, half = places_read
+    readings = read(4 * (2 * half + 5))
+    assert [len(x[0]) for x in readings] == [half, half, 5]
+    starts = set()
+    for reading in readings:
+        for page in reading:
+            assert torch.equal(page, page[0] + torch.arange(len(page)))
+            assert page[0] >= 0 and page[-1] < 2 * half
+            starts.add(page[0].item())
+    assert len(starts) == 9, "every reading begins elsewhere on each page"
+
+
+def test_a_reading_begins_anywhere_on_each_page(places_read):
+    """Evenly over half a page, and on one page whatever the place on another."""
+    torch.manual_seed(0)
+    read, half = places_read
+    starts = torch.tensor([read(4)[0] for _ in range(2000)]) / half  # (2000, 3)
+    assert starts.min() < 0.01 and 0.99 < starts.max() <= 1
+    assert ((starts.mean(0) - 0.5).abs() < 4.5 * (1 / 12 / 2000) ** 0.5).all()
+    # in a cube of 4 x 4 x 4, every cell gets its 31
+    cells = (starts * 4).long().clamp(max=3) @ torch.tensor([16, 4, 1])
+    seen = cells.bincount(minlength=64).double()
+    assert ((seen - 2000 / 64) ** 2 / (2000 / 64)).sum() < 63 + 5 * (2 * 63) ** 0.5
+
+
+def test_the_pages_are_random_and_the_same_in_every_run():
+    """No number stands twice, and each bit is set in half of the numbers."""
+    pages = module.PAGES
+    assert pages.unique().numel() == pages.numel()
+    bits = pages.flatten()[:, None] >> torch.arange(64) & 1  # (numbers, 64)
+    share = bits.double().mean(0)
+    assert ((share - 0.5).abs() < 5 * 0.5 / pages.numel() ** 0.5).all()
+    # a training that goes on in another process depends on them
+    assert pages[:, 0].tolist() == [
+        -8322921849960486353,
+        -4262860757947390892,
+        -6005344429389706199,
+    ]
+
+
+def test_the_share_dropped_is_the_rounded_rate(monkeypatch):
+    """Of all 65,536 random numbers, each once, 0.1 drops 6,554."""
+    everyone = torch.arange(-(2**15), 2**15).to(torch.int16)
+    monkeypatch.setattr(module, "random_numbers", lambda count: everyone[:count])
+    assert (dropout(torch.ones(2**16), 0.1) == 0).sum() == 6554
+
+
+def test_another_default_device_changes_nothing():
+    answers, x = [], torch.ones(7, 5)
+    for device in ("cpu", "meta"):
+        torch.manual_seed(0)
+        with torch.device(device):
+            answers.append(dropout(x, 0.3))
+    assert torch.equal(*answers) and (answers[0] == 0).any()
+
+
 def test_the_scale_is_that_of_the_rounded_rate():
     """0.1 is 6,554 of 65,536: what stays is divided by the share that does stay."""
     y = dropout(torch.ones(SHAPE, dtype=torch.float64), 0.1)
     assert y.unique().tolist() == [0.0, 2**16 / (2**16 - 6554)]
 
 
-def test_elsewhere_than_on_a_cpu_it_is_pytorchs():
-    """No 16-bit draws there: they would have to be copied."""
-    y = dropout(torch.ones(SHAPE, device="meta"), 0.1)
-    assert y.shape == SHAPE and y.device.type == "meta"
+@pytest.mark.parametrize("where", ["meta", "compiling"])
+def test_elsewhere_than_on_a_cpu_it_is_pytorchs(where, monkeypatch):
+    """There, random numbers would have to be copied, or be constants of the program."""
+    calls, theirs = [], F.dropout
+
+    def seen(*arguments):
+        calls.append(arguments[1:])
+        return theirs(*arguments)
+
+    monkeypatch.setattr(F, "dropout", seen)
+    if where == "compiling":
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    x = torch.ones(SHAPE, device="meta" if where == "meta" else "cpu")
+    y = dropout(x, 0.1)
+    assert y.shape == SHAPE and y.device == x.device and calls == [(0.1,)]
 
 
 def test_gradient_is_masked_alike():

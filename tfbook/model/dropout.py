@@ -4,27 +4,49 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+# Pages of random numbers, the same in every run: what is random is where one reads.
+PAGES = torch.empty(3, 2**18, dtype=torch.int64, device="cpu")
+PAGES.random_(-(2**63), None, generator=torch.Generator().manual_seed(0))
+
+
+def random_numbers(count):
+    """`count` random numbers of 16 bits, from -32,768 to 32,767: (count,).
+
+    PyTorch's generator makes one number after another, on one core. Here it only chooses
+    where to begin on each page, in its first half, so that half a page can be read. What
+    stands from there on is combined by exclusive or, as Lewis & Payne 1973 make a new
+    number of two old ones, and cut in four. Within a reading no number of a page serves
+    twice, so its numbers are as independent as those of a page. Between readings, two
+    pages would not do: among forty long readings there are four, now and then, of which
+    one follows from the others. With three, that takes three coincidences at once.
+    """
+    found = torch.empty(-(-count // 4), dtype=torch.int64, device="cpu")
+    half = PAGES.size(1) // 2
+    for reading in found.split(half):
+        starts = torch.randint(half + 1, (3,), device="cpu").tolist()
+        n = len(reading)
+        a, b, c = (PAGES[page, i : i + n] for page, i in enumerate(starts))
+        torch.bitwise_xor(a, b, out=reading).bitwise_xor_(c)
+    return found.view(torch.int16)[:count]  # (count,)
+
 
 def dropout(x, p):
     r"""$y_i = x_i\, m_i / (1 - p)$, where each $m_i$ is 0 with probability $p$, else 1.
 
     Source: Srivastava et al. 2014, section 4; the division keeps the expectation,
     so that nothing has to be scaled in eval. x: any shape (…); returns the same.
-    On the CPU one 16-bit random number decides over each value, cut four at a time
-    from a 64-bit one, so p is rounded to a multiple of 1/65,536: PyTorch's
-    generator fills memory one draw after another, and its own dropout, which takes
-    a draw a value or more, costs a sixth to a third of a training step.
+    On the CPU a random number of 16 bits decides over each value, so p is rounded to a
+    multiple of 1/65,536: PyTorch's own dropout, which draws at least one a value, costs
+    a sixth to a third of a training step.
     """
     if p == 0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, p)
     dropped = min(round(p * 2**16), 2**16 - 1)
-    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
-    draws = draws.random_(-(2**63), None).view(torch.int16)  # (4·draws,)
-    draws = draws[: x.numel()].view(x.shape)  # (…), from -32,768 to 32,767 each
+    numbers = random_numbers(x.numel()).view(x.shape)  # (…)
     # in place 1 to keep and 0 to drop: booleans would cost more to multiply with
-    keep = draws.ge_(dropped - 2**15).to(x.dtype)  # (…)
+    keep = numbers.ge_(dropped - 2**15).to(x.dtype)  # (…)
     return x * keep.mul_(2**16 / (2**16 - dropped))
 
 
