@@ -36,8 +36,8 @@ def dropout(x, p):
     Source: Srivastava et al. 2014, section 4; the division keeps the expectation,
     so that nothing has to be scaled in eval. x: any shape (…); returns the same.
     On the CPU a random number of 16 bits decides over each value, so p is rounded to a
-    multiple of 1/65,536: PyTorch's own dropout, which draws at least one a value, costs
-    a sixth to a third of a training step.
+    multiple of 1/65,536. Elsewhere, and while compiling, it is PyTorch's own dropout,
+    which on a CPU draws at least one number a value, in a sixth to a third of a step.
     """
     if p == 0:
         return x
