@@ -7,10 +7,10 @@ are not added up. About five minutes on two cores.
 
 from provenance import write
 
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained import load_pronouncer
-from tfbook.pretrained.pronouncer import without_stress
+from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import without_stress
 
 NOTHING_DRAWN = "no seed: nothing here is drawn, and the weights have their own"
 WIDTHS = (1, 2, 4, 8, 16)

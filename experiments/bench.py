@@ -32,7 +32,7 @@ from transformers import BartConfig, BartForConditionalGeneration
 from x_transformers import XTransformer
 
 from tfbook import Transformer, TransformerConfig, causal_mask
-from tfbook.costs import count_operations
+from tfbook.inspect.costs import count_operations
 from tfbook.training.loop import sequence_loss
 
 SIZES = {  # d_model, heads, layers on each side, tokens on each side

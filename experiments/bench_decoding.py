@@ -28,14 +28,14 @@ from provenance import write
 from torch import nn
 from transformers import PegasusConfig, PegasusForConditionalGeneration
 
-from tfbook.baselines.window import LetterWindow
 from tfbook.data.batching import pad_batch
-from tfbook.data.pronunciation import LETTERS, load_pronunciation
 from tfbook.data.vocabulary import START, STOP
 from tfbook.decoding import beam_search, greedy_decode, speculative_decode
 from tfbook.model.positions import sinusoidal_positions
 from tfbook.pretrained.installed import renamed
-from tfbook.pretrained.weights import load_pronouncer
+from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
+from tfbook.tasks.pronunciation.training import load_pronouncer
+from tfbook.tasks.pronunciation.window import LetterWindow
 
 ROUNDS, WORDS, LONGEST = 9, 64, 32
 THEIRS, GUESSED = "transformers, generate", "tfbook, guesses checked"

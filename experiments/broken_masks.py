@@ -14,10 +14,10 @@ from provenance import write
 
 from tfbook import Encoder, Transformer, TransformerConfig, pitfalls
 from tfbook.data.batching import pad_pairs
-from tfbook.data.copying import VOCAB, copies
 from tfbook.data.vocabulary import PAD, STOP
 from tfbook.metrics import exact_share, next_symbol_share
 from tfbook.pitfalls.patching import computing_pads, patched
+from tfbook.tasks.copying import COPYING, VOCAB, copies
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 
@@ -87,7 +87,7 @@ def scores(model, groups):
 
 def model_of(seed):
     torch.manual_seed(seed)
-    size = preset("copy").architecture() | {"n_layers": 2}
+    size = preset(COPYING).architecture() | {"n_layers": 2}
     return Transformer(TransformerConfig(VOCAB, VOCAB, **size, max_length=MORE))
 
 
@@ -124,7 +124,7 @@ def main():
                 found = [[] for _ in SEEDS]
                 for seed in SEEDS:
                     model = model_of(seed)
-                    train(model, examples, preset("copy"), seed)
+                    train(model, examples, preset(COPYING), seed)
                     found[seed] = {
                         c: scores(model, groups) for c, groups in conditions.items()
                     }

@@ -20,11 +20,15 @@ import torch
 from provenance import RESULTS, touch_test, write
 
 from tfbook import Transformer, TransformerConfig, padding_mask
-from tfbook.baselines import SequenceLSTM, SequenceLSTMConfig
 from tfbook.data.batching import pad_batch, pad_pairs
-from tfbook.data.dates import (
+from tfbook.data.vocabulary import PAD, START, STOP
+from tfbook.decoding import greedy_decode
+from tfbook.inspect.attention_maps import attention_maps
+from tfbook.metrics import next_symbol_share
+from tfbook.tasks.dates import (
     AMBIGUOUS,
     CHINESE,
+    DATES,
     DECIDABLE,
     ENGLISH,
     HELD_OUT,
@@ -34,16 +38,13 @@ from tfbook.data.dates import (
     load_dates,
     translation,
 )
-from tfbook.data.vocabulary import PAD, START, STOP
-from tfbook.decoding import greedy_decode
-from tfbook.metrics import next_symbol_share
-from tfbook.model.transformer import attention_maps
+from tfbook.tasks.pronunciation import SequenceLSTM, SequenceLSTMConfig
 from tfbook.training.loop import sequence_loss, train
 from tfbook.training.presets import preset
 
 SEEDS = (1, 2, 3)  # the trials have seed 0
 RATES = (2e-3, 4e-3, 8e-3)
-RECIPE, FEW = dataclasses.replace(preset("dates"), steps=1500), 300
+RECIPE, FEW = dataclasses.replace(preset(DATES), steps=1500), 300
 TRIAL = dataclasses.replace(RECIPE, steps=400)
 LSTM_WIDTH, REACH, LONGEST = 96, 3, 20
 

@@ -22,13 +22,14 @@ from sklearn.svm import SVC
 from torch import nn
 
 from tfbook import TransformerConfig
-from tfbook.data.digits import augment, folds, load_digits
-from tfbook.model.vit import ViT, patches, rollout
+from tfbook.inspect.attention_maps import image_attention_maps, rollout
+from tfbook.model.vit import ViT, patches
+from tfbook.tasks.digits import DIGITS, augment, folds, load_digits
 from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import preset
 
 SEEDS = (0, 1, 2)
-RECIPE = preset("images")
+RECIPE = preset(DIGITS)
 IMAGE, TRUTH = load_digits()
 COPIES = 4  # of each training picture, moved, for the SVC that sees such
 REMOVED = (0, 2, 4, 6, 8, 10, 12)  # patches of 16
@@ -196,7 +197,7 @@ def removals(model, ids, seed):
     image, truth = IMAGE[ids], TRUTH[ids]
     chance = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        maps, x = model.maps(image), model.embed(image)
+        maps, x = image_attention_maps(model, image), model.embed(image)
         rolled = rollout(maps)[:, 0, 1:]  # (n, 16)
         worth = {
             "highest rollout": rolled,

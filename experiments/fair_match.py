@@ -20,24 +20,25 @@ import torch
 from provenance import RESULTS, write
 
 from tfbook import Transformer
-from tfbook.baselines import SequenceLSTM, SequenceLSTMConfig
 from tfbook.data.batching import pad_batch
-from tfbook.data.pronunciation import (
+from tfbook.data.vocabulary import START, STOP
+from tfbook.decoding import greedy_decode
+from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation import SequenceLSTM, SequenceLSTMConfig
+from tfbook.tasks.pronunciation.dictionary import (
     LETTERS,
     SOUNDS,
     encode_pairs,
     load_pronunciation,
 )
-from tfbook.data.vocabulary import START, STOP
-from tfbook.decoding import greedy_decode
-from tfbook.metrics import error_rates
-from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import Training
 from tfbook.training.presets import preset
 
 SEEDS = (1, 2, 3)  # the trials have seed 0
 NAMES = ("LSTM", "Transformer")
-BASE = preset("pronunciation")  # 2,000 steps of at most 700 ids
+BASE = preset(PRESETS["pronunciation"])  # 2,000 steps of at most 700 ids
 TRIAL = dataclasses.replace(BASE, steps=1000)
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
 WIDTHS = {"LSTM": {2: 168, 1: 228}, "Transformer": {2: 128, 1: 180}}  # by layers

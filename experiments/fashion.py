@@ -19,8 +19,8 @@ import torch
 from provenance import touch_test, write
 
 from tfbook import TransformerConfig
-from tfbook.data.digits import augment
 from tfbook.model.vit import ViT
+from tfbook.tasks.digits import DIGITS, augment
 from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import device, preset
 from tfbook.training.progress import lines
@@ -106,7 +106,7 @@ def main(arguments=None):
     )
     parser.add_argument("--steps", type=int, help="fewer or more than the preset's")
     options = parser.parse_args(arguments)
-    recipe = preset("images")
+    recipe = preset(DIGITS)
     if options.steps:
         recipe = replace(
             recipe,

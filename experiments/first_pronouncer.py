@@ -8,10 +8,11 @@ import torch
 from provenance import write
 
 from tfbook import Transformer
-from tfbook.baselines import MostFrequentSound
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation import MostFrequentSound
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 
@@ -20,7 +21,7 @@ BEAMS = (("greedy", 1), ("beam 4", 4))
 
 
 def main():
-    words, recipe = load_pronunciation(), preset("pronunciation")
+    words, recipe = load_pronunciation(), preset(PRESETS["pronunciation"])
     validation = words["validation"]
     baseline = MostFrequentSound(words["train"])
     per, wer = error_rates(

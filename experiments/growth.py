@@ -20,7 +20,7 @@ from bench import seconds
 from provenance import write
 
 from tfbook import Transformer, TransformerConfig
-from tfbook.costs import bytes_kept, count_operations
+from tfbook.inspect.costs import bytes_kept, count_operations
 from tfbook.training.loop import sequence_loss
 
 BASE = TransformerConfig(1000, 1000, 128, 4, 2, 512, dropout=0.1, max_length=4096)

@@ -18,11 +18,15 @@ from pathlib import Path
 
 from provenance import RESULTS, touch_test, write
 
-from tfbook.baselines import LetterNGrams, MostFrequentSound, Rules
-from tfbook.baselines.window import LetterWindow
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained import load_pronouncer
+from tfbook.tasks.pronunciation import (
+    LetterNGrams,
+    MostFrequentSound,
+    Rules,
+    load_pronouncer,
+)
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.window import LetterWindow
 
 NOTHING_DRAWN = (
     "no seed: nothing is drawn here, but for the network on a window, whose seed is 0; "

@@ -14,6 +14,7 @@ from torch import nn
 
 from tfbook import Decoder, TransformerConfig, causal_mask
 from tfbook.model.layers import InputEmbedding, init_weights
+from tfbook.tasks.copying import THREE_BACK
 from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import preset
 
@@ -30,7 +31,7 @@ class Reader(nn.Module):
 
     def __init__(self, positions):
         super().__init__()
-        sizes = preset("longer-input").architecture()
+        sizes = preset(THREE_BACK).architecture()
         config = TransformerConfig(**sizes, positions=positions, max_length=96)
         self.embedding = InputEmbedding(N_SYMBOLS + 1, config)
         self.decoder = Decoder(config, cross_attention=False)
@@ -68,7 +69,7 @@ def backwards(n, length, draw):
 
 def train(positions, seed, batch, steps, starts=1):
     """A Reader, taught with batch(draw); starts: how many first positions to draw from."""
-    recipe = preset("longer-input")
+    recipe = preset(THREE_BACK)
     torch.manual_seed(seed)
     model, draw = Reader(positions), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
@@ -96,7 +97,7 @@ def right(model, ids, wanted):
 
 def score_three_back(positions, seed, starts=1):
     """Right answers in each window of four positions, from 4 to 79."""
-    recipe = preset("longer-input")
+    recipe = preset(THREE_BACK)
 
     def batch(draw):
         return three_back(recipe.tokens // TRAINED, TRAINED, draw)
@@ -112,7 +113,7 @@ def score_reversed(positions, seed):
 
     def batch(draw):
         length = int(torch.randint(1, REVERSED_TRAINED + 1, (1,), generator=draw))
-        n = preset("longer-input").tokens // REVERSED_TRAINED
+        n = preset(THREE_BACK).tokens // REVERSED_TRAINED
         return backwards(n, length, draw)
 
     model = train(positions, seed, batch, REVERSED_STEPS)

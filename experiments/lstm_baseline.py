@@ -17,16 +17,17 @@ from pathlib import Path
 import torch
 from provenance import RESULTS, touch_test, write
 
-from tfbook.baselines import SequenceLSTM, SequenceLSTMConfig
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
-from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation import SequenceLSTM, SequenceLSTMConfig
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.checkpoint import load_checkpoint, save_checkpoint
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 from tfbook.training.progress import lines
 
 SEEDS = "no seed: one run each, with seed 0; the scores say how far runs are apart"
-STAGE = preset("pronouncer")
+STAGE = preset(PRESETS["pronouncer"])
 FULL = dataclasses.replace(
     STAGE, n_layers=2, steps=10_000, warmup=600, bfloat16=False
 )

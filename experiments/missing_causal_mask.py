@@ -9,8 +9,8 @@ import torch
 from provenance import write
 
 from tfbook import Transformer, TransformerConfig, pitfalls
-from tfbook.data.copying import VOCAB, copies
 from tfbook.metrics import exact_share, next_symbol_share
+from tfbook.tasks.copying import COPYING, VOCAB, copies
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 
@@ -21,7 +21,7 @@ def main():
     learned = {tuple(ids) for ids, _ in copies(4000, seed=1)}
     unseen = [pair for pair in copies(500, seed=2) if tuple(pair[0]) not in learned]
     numbers = {}
-    size = preset("copy").architecture()
+    size = preset(COPYING).architecture()
     for name, bug in (
         ("with", nullcontext),
         ("without", pitfalls.causal_mask_missing),
@@ -33,7 +33,7 @@ def main():
                 model = Transformer(
                     TransformerConfig(VOCAB, VOCAB, **size, max_length=16)
                 )
-                train(model, copies(4000, seed=1), preset("copy"), seed)
+                train(model, copies(4000, seed=1), preset(COPYING), seed)
                 numbers[name]["next symbol"].append(
                     round(next_symbol_share(model, unseen), 4)
                 )

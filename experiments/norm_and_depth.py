@@ -19,10 +19,11 @@ from torch.nn.functional import cross_entropy
 from tfbook import Encoder, TransformerConfig
 from tfbook.model.layers import AddNorm, InputEmbedding, init_weights
 from tfbook.pitfalls.patching import patched
+from tfbook.tasks.recall import DEEP_FIRST_SYMBOL
 from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import preset
 
-SEEDS, RECIPE = (0, 1, 2), preset("norm-and-depth")
+SEEDS, RECIPE = (0, 1, 2), preset(DEEP_FIRST_SYMBOL)
 LENGTH, SYMBOLS = 8, 8
 DESIGNS = {
     "pre-norm": lambda self, x, f: x + f(self.norm(x)),

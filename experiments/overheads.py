@@ -17,8 +17,9 @@ import torch
 from provenance import ROOT, write
 
 from tfbook import Transformer
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
-from tfbook.pretrained.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import Training
 from tfbook.training.presets import preset
 
@@ -54,7 +55,7 @@ def data_share(steps=40):
     load_pronunciation.cache_clear()
     start = time.perf_counter()
     pairs = encode_pairs(load_pronunciation()["train"])
-    reading, recipe = time.perf_counter() - start, preset("pronunciation")
+    reading, recipe = time.perf_counter() - start, preset(PRESETS["pronunciation"])
     torch.manual_seed(0)
     training = Training(Transformer(pronouncer_config(recipe)), pairs, recipe)
     batching, batch = 0.0, training.next_batch

@@ -10,9 +10,9 @@ from collections import Counter
 
 from provenance import write
 
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained import load_pronouncer
+from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
 
 NOTHING_DRAWN = "no seed: nothing here is drawn, and the weights have their own"
 ENDINGS = ("s", "ed", "ing")

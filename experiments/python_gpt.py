@@ -15,23 +15,28 @@ from statistics import median
 import torch
 from provenance import touch_test, write
 
-from tfbook.baselines.token_ngrams import TokenNGrams
 from tfbook.data.byte_pairs import BytePairs
-from tfbook.data.python_source import (
+from tfbook.decoding import sample
+from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
+from tfbook.model.gpt import GPT
+from tfbook.tasks.python_source.gpt import (
+    NAME,
+    PYTHON_GPT,
+    load_python_gpt,
+    python_config,
+)
+from tfbook.tasks.python_source.source import (
     SHA256,
     load_python_source,
     one_text,
     prompts,
     windows,
 )
-from tfbook.decoding import sample
-from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
-from tfbook.model.gpt import GPT
-from tfbook.pretrained.python_gpt import NAME, load_python_gpt, python_config
-from tfbook.pretrained.stored import WEIGHTS, hundredths, read_card, save_weights
+from tfbook.tasks.python_source.token_ngrams import TokenNGrams
 from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import preset
 from tfbook.training.progress import lines
+from tfbook.weights.stored import WEIGHTS, hundredths, read_card, save_weights
 
 VOCAB_SIZE, LENGTH, SEED, SEEDS = 1024, 256, 0, (0, 1, 2)
 N_SAMPLED, N_BYTES = 129, 256  # ids written, and the bytes of them that are judged
@@ -46,7 +51,7 @@ SETTINGS = {
 
 
 def train_weights(checkpoint):
-    files, recipe = load_python_source()["train"], preset("python-gpt")
+    files, recipe = load_python_source()["train"], preset(PYTHON_GPT)
     vocabulary = BytePairs.train([files[n] for n in sorted(files)], VOCAB_SIZE)
     ids = torch.tensor(vocabulary.encode(one_text(files)))
     torch.manual_seed(SEED)

@@ -17,11 +17,11 @@ from provenance import write
 from scipy.signal import resample_poly
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from tfbook.data.speech import speak_words
 from tfbook.decoding import beam_search, greedy_decode
 from tfbook.pitfalls.patching import patched
 from tfbook.pretrained.whisper import PROMPT, RATE, STOP, load_whisper
 from tfbook.pretrained.word_times import word_times
+from tfbook.tasks.speech.synthesiser import speak_words
 
 VOICES = {
     "American": ("en-us", None),

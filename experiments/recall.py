@@ -15,14 +15,14 @@ from provenance import write
 from torch import nn
 
 from tfbook import MultiHeadAttention, TransformerConfig
-from tfbook.data.recall import VOCAB, recall
 from tfbook.model.layers import InputEmbedding, init_weights
+from tfbook.tasks.recall import RECALL, VOCAB, recall
 from tfbook.training.presets import preset
 
 SEEDS, TUNING_SEED = (0, 1, 2), 100
 DISTANCES = (2, 5, 10, 20, 50, 100)
 RATES = (1e-3, 3e-3, 1e-2)
-RECIPE = preset("recall")
+RECIPE = preset(RECALL)
 BATCH, WIDTH = 64, RECIPE.d_model
 
 

@@ -13,8 +13,8 @@ import torch
 from provenance import RESULTS, write
 
 from tfbook import Transformer
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
-from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer, pronouncer_config
 from tfbook.training.loop import train
 from tfbook.training.presets import Preset
 from tfbook.training.progress import lines

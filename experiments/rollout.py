@@ -14,8 +14,9 @@ import torch
 from digits import IMAGE, REMOVED, STEPS, TRUTH, train_net, vit
 from provenance import RESULTS, touch_test, write
 
-from tfbook.data.digits import folds
-from tfbook.model.vit import patches, rollout
+from tfbook.inspect.attention_maps import image_attention_maps, rollout
+from tfbook.model.vit import patches
+from tfbook.tasks.digits import folds
 
 SEEDS = (0, 1, 2)
 
@@ -59,7 +60,7 @@ def main():
     for seed in SEEDS:
         with torch.enable_grad():
             model = train_net(vit, setting, known, seed, STEPS)
-        rolled = rollout(model.maps(image))[:, 0, 1:]  # (n, 16)
+        rolled = rollout(image_attention_maps(model, image))[:, 0, 1:]  # (n, 16)
         ink = patches(image, (2, 2)).sum(-1)  # (n, 16)
         pairs = torch.stack((rolled, ink), dim=1)  # (n, 2, 16)
         linked = torch.stack([torch.corrcoef(pair)[0, 1] for pair in pairs]).mean()

@@ -13,15 +13,16 @@ import torch
 from provenance import write
 
 from tfbook import Transformer
-from tfbook.data.pronunciation import (
+from tfbook.data.vocabulary import N_SPECIAL
+from tfbook.tasks.pronunciation.dictionary import (
     LETTERS,
     PHONES,
     VOWELS,
     encode_pairs,
     load_pronunciation,
 )
-from tfbook.data.vocabulary import N_SPECIAL
-from tfbook.pretrained.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 
@@ -105,7 +106,7 @@ def measure(model, counts):
 
 
 def main():
-    words, recipe = load_pronunciation()["train"], preset("pronunciation")
+    words, recipe = load_pronunciation()["train"], preset(PRESETS["pronunciation"])
     counts = Counter(x for ways in words.values() for way in ways for x in way)
     numbers = {"untrained": {}, "trained": {}}
     for seed in SEEDS:

@@ -21,17 +21,18 @@ import torch
 from provenance import touch_test, write
 from safetensors.torch import load_file, save_file
 
-from tfbook.baselines.convolution import convolutional_net
-from tfbook.data.augmentation import augmented
-from tfbook.data.distortions import DISTORTIONS
-from tfbook.data.recordings import DIGITS, fit
-from tfbook.data.spoken_digits import spoken_digits
-from tfbook.model.audio import SpectrogramTransformer, picture, spec_augment, warp
+from tfbook.data.spectrograms import spec_augment, warp
+from tfbook.model.audio import SpectrogramTransformer, picture
 from tfbook.model.config import TransformerConfig
-from tfbook.pretrained.spoken_digits import Listener, load_listener
-from tfbook.pretrained.stored import WEIGHTS, hundredths, save_weights
+from tfbook.rivals.convolution import convolutional_net
+from tfbook.tasks.speech.augmentation import augmented
+from tfbook.tasks.speech.distortions import DISTORTIONS
+from tfbook.tasks.speech.listener import Listener, load_listener
+from tfbook.tasks.speech.recordings import DIGITS, fit
+from tfbook.tasks.speech.spoken_digits import spoken_digits
 from tfbook.training.drawn import train_drawn
 from tfbook.training.presets import Preset
+from tfbook.weights.stored import WEIGHTS, hundredths, save_weights
 
 SEEDS = (0, 1, 2)
 SHIPPED = Preset(

@@ -12,14 +12,15 @@ from provenance import write
 from torch import nn
 
 from tfbook import Encoder, TransformerConfig
-from tfbook.data import senses
 from tfbook.model.positions import sinusoidal_positions
 from tfbook.model.vit import patches
+from tfbook.tasks import senses
+from tfbook.tasks.senses import SENSES
 from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import preset
 
 SEEDS = (0, 1, 2)
-RECIPE = preset("map")
+RECIPE = preset(SENSES)
 
 
 class Reader(nn.Module):

@@ -13,6 +13,7 @@ from torch import nn
 from tfbook import MultiHeadAttention, TransformerConfig
 from tfbook.model.layers import AddNorm, FeedForward
 from tfbook.pitfalls.patching import patched
+from tfbook.tasks.recall import TWO_LOOKUPS
 from tfbook.training.presets import preset
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -67,7 +68,7 @@ def score(model, n_lookups, n=2000):
 def learn(n_heads, n_lookups, seed, steps):
     """Train one model; returns it and its curve, the share right every hundred steps."""
     torch.manual_seed(seed)
-    recipe = preset("heads")
+    recipe = preset(TWO_LOOKUPS)
     model, curve = LookUp(recipe, n_heads, n_lookups), []
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate)
     for step in range(1, steps + 1):

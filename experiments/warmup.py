@@ -10,8 +10,9 @@ import torch
 from provenance import write
 
 from tfbook import Transformer
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
-from tfbook.pretrained.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import pronouncer_config
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import train
 from tfbook.training.presets import preset
 
@@ -22,7 +23,7 @@ STEPS = 400
 def last_loss(norm, learning_rate, warmup, seed, pairs):
     """Train once; returns the mean loss of the last quarter, in nats."""
     recipe = dataclasses.replace(
-        preset("pronunciation"),
+        preset(PRESETS["pronunciation"]),
         steps=STEPS,
         learning_rate=learning_rate,
         warmup=warmup,

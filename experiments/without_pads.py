@@ -18,9 +18,9 @@ from bench import ROUNDS, batch, middle_half, ours, points, seconds, step
 from provenance import write
 
 from tfbook.data.batching import bucket, pad_pairs
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
 from tfbook.pitfalls.patching import computing_pads
-from tfbook.training.presets import PRONOUNCER
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.training import PRESETS
 
 
 def farthest(model, source, target):
@@ -56,7 +56,7 @@ def compare(size, length, dtype, dropout):
 def pads_in_the_book():
     """The share of pads among the pronouncer's training batches: source, target."""
     pairs = encode_pairs(load_pronunciation()["train"])
-    tokens = PRONOUNCER.tokens
+    tokens = PRESETS["pronouncer"]["cpu"].tokens
     real, all_of_it = [0, 0], [0, 0]
     for indices in bucket(pairs, tokens, torch.Generator().manual_seed(0)):
         for side, ids in enumerate(pad_pairs([pairs[i] for i in indices])):

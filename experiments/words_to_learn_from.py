@@ -17,11 +17,11 @@ from functools import partial
 
 from provenance import RESULTS, write
 
-from tfbook.baselines import LetterNGrams, MostFrequentSound, Rules
-from tfbook.baselines.alignment import align
-from tfbook.baselines.window import LetterWindow, letter_by_letter
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation import LetterNGrams, MostFrequentSound, Rules
+from tfbook.tasks.pronunciation.alignment import align
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.window import LetterWindow, letter_by_letter
 
 SEEDS = (0, 1, 2)
 SIZES = (1000, 3000, 10_000, 30_000, 105_726)

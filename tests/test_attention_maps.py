@@ -5,7 +5,7 @@ import torch
 
 from tfbook import Transformer, TransformerConfig
 from tfbook.data.batching import pad_pairs
-from tfbook.model.transformer import KINDS, attention_layers, attention_maps
+from tfbook.inspect.attention_maps import KINDS, attention_layers, attention_maps
 from tfbook.training.loop import sequence_loss
 
 B, L, H, SOURCE_VOCAB, V = 3, 2, 5, 17, 13

@@ -10,14 +10,8 @@ from transformers.audio_utils import (
 )
 
 from tfbook import TransformerConfig
-from tfbook.model.audio import (
-    SpectrogramTransformer,
-    log_mel,
-    mel_filters,
-    picture,
-    spec_augment,
-    warp,
-)
+from tfbook.data.spectrograms import spec_augment, warp
+from tfbook.model.audio import SpectrogramTransformer, log_mel, mel_filters, picture
 
 B, SAMPLES = 3, 2003
 SIZES = {"d_model": 30, "n_heads": 5, "n_layers": 2, "d_ff": 23, "dropout": 0.0}

@@ -4,9 +4,9 @@ import statistics
 
 import pytest
 
-from tfbook.baselines import MostFrequentSound
-from tfbook.data.pronunciation import PHONES, load_pronunciation
 from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation import MostFrequentSound
+from tfbook.tasks.pronunciation.dictionary import PHONES, load_pronunciation
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 EACH_ONCE = {

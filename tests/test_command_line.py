@@ -10,9 +10,11 @@ from test_pronouncer import some_words
 
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.metrics import error_rates
-from tfbook.pretrained import load_pronouncer, weights
+from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation import training as weights
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training import presets
 from tfbook.training.presets import Preset
 
@@ -66,7 +68,7 @@ def hardly_any_training(monkeypatch):
     train = dict(list(load_pronunciation()["train"].items())[:500])
     words = {"train": train, "validation": some_words(3)}
     monkeypatch.setitem(
-        presets.PRESETS, "pronunciation", {"cpu": recipe, "gpu": recipe}
+        weights.PRESETS, "pronunciation", {"cpu": recipe, "gpu": recipe}
     )
     monkeypatch.setattr(weights, "load_pronunciation", lambda stress=False: words)
 
@@ -173,8 +175,8 @@ def test_training_goes_on_from_other_weights(
     for name, x in weights.load_pronouncer(first).model.state_dict().items():
         assert 0 < (moved[name] - x).abs().max() < 0.05, name
     capsys.readouterr()
-    wider = dataclasses.replace(presets.preset("pronunciation"), d_ff=9)
-    monkeypatch.setitem(presets.PRESETS, "pronunciation", {"cpu": wider})
+    wider = dataclasses.replace(presets.preset(PRESETS["pronunciation"]), d_ff=9)
+    monkeypatch.setitem(weights.PRESETS, "pronunciation", {"cpu": wider})
     assert main(["train", "--output", str(tmp_path), "--start", str(first)]) == 2
     assert "start must hold a model of the preset's size" in one_error(capsys)
     assert main(["train", "--output", str(second), "--start", str(tmp_path)]) == 2

@@ -6,16 +6,16 @@ import importlib.metadata
 import pytest
 import torch
 
-from tfbook.data import pronunciation
-from tfbook.data.pronunciation import (
+from tfbook.data.installed import part
+from tfbook.data.vocabulary import N_SPECIAL, PAD, START, STOP, Vocabulary
+from tfbook.tasks.pronunciation import dictionary as pronunciation
+from tfbook.tasks.pronunciation.dictionary import (
     LETTERS,
     SOUNDS,
     STRESSED_SOUNDS,
     encode_pairs,
     load_pronunciation,
-    part,
 )
-from tfbook.data.vocabulary import N_SPECIAL, PAD, START, STOP, Vocabulary
 
 COUNTS = {"train": 105726, "validation": 5892, "test": 5875}
 

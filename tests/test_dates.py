@@ -9,8 +9,8 @@ import babel
 import pytest
 from babel.dates import format_date, format_skeleton
 
-from tfbook.data import dates
-from tfbook.data.dates import (
+from tfbook.tasks import dates
+from tfbook.tasks.dates import (
     AMBIGUOUS,
     CHINESE,
     DECIDABLE,

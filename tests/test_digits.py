@@ -4,12 +4,7 @@ import pytest
 import torch
 from sklearn import datasets
 
-from tfbook.data.digits import (
-    augment,
-    folds,
-    load_digits,
-    load_photograph,
-)
+from tfbook.tasks.digits import augment, folds, load_digits, load_photograph
 
 UNMOVED = {"degrees": 0.0, "pixels": 0.0, "zoom": 0.0, "noise": 0.0}
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from scipy.signal import welch
 
-from tfbook.data import distortions
-from tfbook.data.augmentation import augmented
-from tfbook.data.distortions import (
+from tfbook.tasks.speech import distortions
+from tfbook.tasks.speech.augmentation import augmented
+from tfbook.tasks.speech.distortions import (
     DISTORTIONS,
     band,
     clipped,
@@ -24,7 +24,7 @@ from tfbook.data.distortions import (
     stretched,
     transposed,
 )
-from tfbook.data.recordings import LENGTH
+from tfbook.tasks.speech.recordings import LENGTH
 
 
 def chance():

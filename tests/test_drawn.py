@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from invariants import assert_same
 from torch import nn
 
-from tfbook.data.python_source import windows
 from tfbook.model.config import TransformerConfig
 from tfbook.model.gpt import GPT
+from tfbook.tasks.python_source.source import windows
 from tfbook.training.drawn import DrawnTraining, train_drawn
 from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import Preset

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 READERS = {  # a module of ours: the extra whose package it opens
-    "tfbook.data.speech": "sound",
+    "tfbook.tasks.speech.synthesiser": "sound",
     "tfbook.pretrained.minilm": "pretrained",
     "tfbook.pretrained.whisper": "pretrained",
 }

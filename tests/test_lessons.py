@@ -682,7 +682,7 @@ def house(tmp_path, monkeypatch):
         "tfbook/deep/down.py": "def h():\n    pass\n",
         "tfbook/plot.py": "",
         "tfbook/book.mplstyle": "a: 1\n",
-        "tfbook/pretrained/weights.py": "def load():\n    pass\n",
+        "tfbook/tasks/pronunciation/training.py": "def load():\n    pass\n",
         "tfbook/weights/pronouncer.json": "{}",
         "tfbook/weights/python_gpt.json": "{}",
         "experiments/results/long.json": "{}",
@@ -695,9 +695,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(machinery, "ROOT", tmp_path)
     path = tmp_path / "book" / "4-code" / "1-sums.ipynb"
     path.parent.mkdir(parents=True)
-    imports = (
-        "from tfbook import f, plot\nfrom tfbook.pretrained.weights import load"
-    )
+    imports = "from tfbook import f, plot\nfrom tfbook.tasks.pronunciation.training import load"
     save(path, imports, "results = 'experiments/results/long.json'", "print(2)")
     return path
 

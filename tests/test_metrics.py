@@ -8,13 +8,8 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from tfbook.data.pronunciation import PHONES
-from tfbook.metrics import (
-    edit_distance,
-    error_rates,
-    sign_test,
-    wilson_interval,
-)
+from tfbook.metrics import edit_distance, error_rates, sign_test, wilson_interval
+from tfbook.tasks.pronunciation.dictionary import PHONES
 
 
 @functools.cache

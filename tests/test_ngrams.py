@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tfbook.baselines.alignment import (
+from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation.alignment import (
     SHAPES,
     align,
     arcs,
@@ -18,9 +19,8 @@ from tfbook.baselines.alignment import (
     first_guess,
     improve,
 )
-from tfbook.baselines.ngrams import START, STOP, KneserNey, LetterNGrams
-from tfbook.data.pronunciation import PHONES, load_pronunciation
-from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation.dictionary import PHONES, load_pronunciation
+from tfbook.tasks.pronunciation.ngrams import START, STOP, KneserNey, LetterNGrams
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 EACH_ONCE = {

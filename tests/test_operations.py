@@ -12,8 +12,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tfbook import Transformer, TransformerConfig
-from tfbook.costs import count_operations
 from tfbook.decoding import beam_search, greedy_decode
+from tfbook.inspect.costs import count_operations
+from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training.loop import Training
 from tfbook.training.presets import preset
 
@@ -43,7 +44,7 @@ def computations():
     torch.manual_seed(0)
     config = TransformerConfig(29, 43, 32, 4, 2, 64, dropout=0.1, max_length=32)
     pairs = [([3 + i % 20] * (2 + i % 9), [5] * (3 + i % 7)) for i in range(40)]
-    recipe = preset("pronunciation")
+    recipe = preset(PRESETS["pronunciation"])
     training = Training(Transformer(config), pairs, recipe)
     model = Transformer(config).eval()
     source = torch.randint(3, 29, (5, 11))

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tfbook import KeyValueCache, Transformer, TransformerConfig
-from tfbook.costs import count_operations
+from tfbook.inspect.costs import count_operations
 from tfbook.model import attention
 from tfbook.model.packing import Packing
 from tfbook.pitfalls.patching import computing_pads

@@ -1,15 +1,37 @@
 """How much a lesson trains, and where: the presets, the scale and the device."""
 
 import dataclasses
+import importlib
+import pkgutil
 
 import pytest
 import torch
 
-from tfbook import TransformerConfig
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation
+from tfbook import TransformerConfig, tasks
+from tfbook.tasks.copying import COPYING
+from tfbook.tasks.pronunciation import training
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
 from tfbook.training import presets
-from tfbook.training.presets import PRESETS, device, preset, scale
+from tfbook.training.presets import Preset, device, preset, scale
 
+
+def is_preset(value):
+    return isinstance(value, dict) and any(
+        isinstance(one, Preset) for one in value.values()
+    )
+
+
+def all_presets():
+    """{name: {scale: Preset}}, from the modules of all tasks."""
+    found = {}
+    for module in pkgutil.walk_packages(tasks.__path__, "tfbook.tasks."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if is_preset(value):
+                found[name] = value
+    return found | training.PRESETS
+
+
+PRESETS = all_presets()
 EACH_PRESET = [
     (lesson, name) for lesson, scales in PRESETS.items() for name in scales
 ]
@@ -18,7 +40,7 @@ EACH_PRESET = [
 @pytest.mark.parametrize("lesson, name", EACH_PRESET)
 def test_each_preset_makes_a_model(lesson, name, monkeypatch):
     monkeypatch.setenv("TFBOOK_SCALE", name)
-    recipe = preset(lesson)
+    recipe = preset(PRESETS[lesson])
     assert recipe == PRESETS[lesson][name]
     config = TransformerConfig(**recipe.architecture())
     for field in ("d_model", "n_heads", "n_layers", "d_ff", "dropout"):
@@ -55,24 +77,17 @@ def test_the_scale_is_what_tfbook_scale_says(monkeypatch):
     monkeypatch.delenv("TFBOOK_SCALE", raising=False)
     for ci in ("", "true", "1"):
         monkeypatch.setenv("CI", ci)
-        assert scale() == "cpu" and preset("copy") == PRESETS["copy"]["cpu"]
+        assert scale() == "cpu" and preset(COPYING) == COPYING["cpu"]
     for name in ("cpu", "gpu"):
         monkeypatch.setenv("TFBOOK_SCALE", name)
         assert scale() == name
     for wrong in ("", "GPU", "large"):
         monkeypatch.setenv("TFBOOK_SCALE", wrong)
-        for ask in (scale, device, lambda: preset("copy")):
+        for ask in (scale, device, lambda: preset(COPYING)):
             with pytest.raises(
                 ValueError, match=f"TFBOOK_SCALE must be .*got '{wrong}'"
             ):
                 ask()
-
-
-def test_unknown_lesson():
-    with pytest.raises(
-        ValueError, match=r"lesson must be one of .*'copy'.*got 'paste'"
-    ):
-        preset("paste")
 
 
 @pytest.mark.parametrize(

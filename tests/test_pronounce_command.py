@@ -10,7 +10,7 @@ from test_pronouncer import some_words
 
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
-from tfbook.pretrained import load_pronouncer
+from tfbook.tasks.pronunciation import load_pronouncer
 
 PROGRAM = [sys.executable, "-m", "tfbook"]
 

@@ -8,8 +8,13 @@ import pytest
 import torch
 
 from tfbook import Transformer, TransformerConfig
-from tfbook.baselines import MostFrequentSound
-from tfbook.data.pronunciation import (
+from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation import (
+    MostFrequentSound,
+    Pronouncer,
+    load_pronouncer,
+)
+from tfbook.tasks.pronunciation.dictionary import (
     LETTERS,
     PHONES,
     SHA256,
@@ -17,13 +22,8 @@ from tfbook.data.pronunciation import (
     STRESSED_SOUNDS,
     load_pronunciation,
 )
-from tfbook.metrics import error_rates
-from tfbook.pretrained import (
-    Pronouncer,
-    load_pronouncer,
-)
-from tfbook.pretrained.pronouncer import without_stress
-from tfbook.pretrained.stored import WEIGHTS, save_weights
+from tfbook.tasks.pronunciation.pronouncer import without_stress
+from tfbook.weights.stored import WEIGHTS, save_weights
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,16 @@ import json
 import pytest
 from test_pronouncer import some_words
 
-from tfbook.data.pronunciation import load_pronunciation
-from tfbook.pretrained import load_pronouncer, train_pronouncer, weights
-from tfbook.pretrained.stored import hundredths
-from tfbook.training import presets
+from tfbook.tasks.pronunciation import (
+    load_pronouncer,
+    train_pronouncer,
+)
+from tfbook.tasks.pronunciation import (
+    training as weights,
+)
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
 from tfbook.training.presets import Preset
+from tfbook.weights.stored import hundredths
 
 TWO_STEPS = Preset(
     6, 3, 1, 7, 0.1, tokens=1000, steps=2, learning_rate=1e-3, warmup=1
@@ -22,7 +27,7 @@ def two_steps(monkeypatch):
     train = dict(list(load_pronunciation()["train"].items())[:500])
     words = {"train": train, "validation": some_words(3)}
     monkeypatch.setitem(
-        presets.PRESETS, "pronunciation", {"cpu": TWO_STEPS, "gpu": TWO_STEPS}
+        weights.PRESETS, "pronunciation", {"cpu": TWO_STEPS, "gpu": TWO_STEPS}
     )
     monkeypatch.setattr(weights, "load_pronunciation", lambda stress=False: words)
     monkeypatch.setenv("TFBOOK_SCALE", "cpu")

@@ -12,15 +12,18 @@ import torch
 import torch.nn.functional as F
 
 from tfbook import TransformerConfig, sample
-from tfbook.baselines.token_ngrams import TokenNGrams
 from tfbook.data.byte_pairs import BytePairs
-from tfbook.data.python_source import SHA256, load_python_source, one_text
 from tfbook.decoding.stepwise import candidates, draw
 from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
 from tfbook.model.gpt import GPT
-from tfbook.pretrained.python_gpt import load_python_gpt, python_config
-from tfbook.pretrained.stored import read_card
-from tfbook.training.presets import PYTHON_GPT
+from tfbook.tasks.python_source.gpt import (
+    PYTHON_GPT,
+    load_python_gpt,
+    python_config,
+)
+from tfbook.tasks.python_source.source import SHA256, load_python_source, one_text
+from tfbook.tasks.python_source.token_ngrams import TokenNGrams
+from tfbook.weights.stored import read_card
 
 V, LONGEST = 13, 6
 
@@ -208,8 +211,8 @@ def test_shipped_weights_are_what_their_card_says():
     model, vocabulary = load_python_gpt()
     card = read_card("python_gpt")
     assert card["data"]["sha256"] == SHA256
-    assert card["recipe"] == dataclasses.asdict(PYTHON_GPT)
-    assert model.config == python_config(PYTHON_GPT, len(vocabulary))
+    assert card["recipe"] == dataclasses.asdict(PYTHON_GPT["cpu"])
+    assert model.config == python_config(PYTHON_GPT["cpu"], len(vocabulary))
     assert not model.training
     text = one_text(load_python_source()["validation"])[:20_000]
     assert vocabulary.decode(vocabulary.encode(text)) == text
@@ -227,5 +230,7 @@ def test_shipped_vocabulary_was_trained_on_the_training_files():
 
 
 def test_missing_weights(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"must hold python_gpt\.safetensors"):
+    with pytest.raises(
+        FileNotFoundError, match=r"must hold python_gpt\.safetensors"
+    ):
         load_python_gpt(tmp_path)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tfbook.data import python_source
 from tfbook.data.byte_pairs import BytePairs
-from tfbook.data.python_source import (
+from tfbook.tasks.python_source import source as python_source
+from tfbook.tasks.python_source.source import (
     LEFT_OUT,
     installed_folder,
     load_python_source,

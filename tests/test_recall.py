@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tfbook.data.recall import ASK, N_SYMBOLS, PAD, VOCAB, recall
+from tfbook.tasks.recall import ASK, N_SYMBOLS, PAD, VOCAB, recall
 
 
 @pytest.mark.parametrize("n, distance", [(1, 0), (7, 1), (11, 23)])

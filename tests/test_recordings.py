@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from tfbook.data.recordings import (
+from tfbook.tasks.speech.recordings import (
     LENGTH,
     fit,
     read_name,

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from tfbook.baselines.rules import CLASSES, TABLE, Rule, Rules
-from tfbook.data.pronunciation import PHONES, load_pronunciation, part
+from tfbook.data.installed import part
 from tfbook.metrics import error_rates
+from tfbook.tasks.pronunciation.dictionary import PHONES, load_pronunciation
+from tfbook.tasks.pronunciation.rules import CLASSES, TABLE, Rule, Rules
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 SPELLED = ", ".join(f"[{letter}] = P" for letter in ALPHABET)

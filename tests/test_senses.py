@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 import torch
 
-from tfbook.data import senses
-from tfbook.data.pronunciation import LETTERS, load_pronunciation
+from tfbook.tasks import senses
+from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
 
 
 def test_words_are_letters_and_their_syllables():

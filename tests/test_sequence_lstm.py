@@ -18,11 +18,11 @@ from tfbook import (
     greedy_decode,
     padding_mask,
 )
-from tfbook.baselines import SequenceLSTM, SequenceLSTMConfig
 from tfbook.data.batching import pad_pairs
-from tfbook.data.copying import VOCAB, copies
-from tfbook.data.pronunciation import LETTERS, SOUNDS
-from tfbook.pretrained.pronouncer import Pronouncer
+from tfbook.tasks.copying import VOCAB, copies
+from tfbook.tasks.pronunciation import SequenceLSTM, SequenceLSTMConfig
+from tfbook.tasks.pronunciation.dictionary import LETTERS, SOUNDS
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer
 from tfbook.training.loop import Training, train
 from tfbook.training.presets import Preset
 

@@ -3,10 +3,10 @@
 import torch
 
 from tfbook import Transformer, TransformerConfig
-from tfbook.data.copying import VOCAB, copies
 from tfbook.exercises.article_example import check_split_heads
 from tfbook.exercises.full_transformer import check_greedy
 from tfbook.metrics import next_symbol_share
+from tfbook.tasks.copying import VOCAB, copies
 
 
 def test_the_next_symbol_is_scored_without_dropout():

@@ -172,7 +172,9 @@ def test_every_link_leads_somewhere(site, pages):
 def on_disk(page, address):
     """Whether what the page loads is a file beside it (or stands in the page itself)."""
     parts = urlsplit(address)
-    if parts.scheme:  # a sound or a picture inside the page, or an address elsewhere
+    if (
+        parts.scheme
+    ):  # a sound or a picture inside the page, or an address elsewhere
         return parts.scheme == "data"
     return not parts.netloc and (page.parent / unquote(parts.path)).is_file()
 

@@ -18,8 +18,8 @@ from test_decoding import (
 )
 
 from tfbook import KeyValueCache, Transformer, greedy_decode, speculative_decode
-from tfbook.baselines.sequence_lstm import SequenceLSTM
 from tfbook.model.gpt import GPT
+from tfbook.tasks.pronunciation.sequence_lstm import SequenceLSTM
 
 
 def drafts(answer):

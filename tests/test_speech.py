@@ -5,12 +5,18 @@ import sys
 import pytest
 import torch
 
-from tfbook.data import speech
-from tfbook.data.invented_voices import invented_voice
-from tfbook.data.pronunciation import PHONES
-from tfbook.data.recordings import LENGTH, fit
-from tfbook.data.speech import mnemonic, speak, speak_phones, speak_words, variants
-from tfbook.data.spoken_digits import LONGEST, part_of_voice, spoken_digits
+from tfbook.tasks.pronunciation.dictionary import PHONES
+from tfbook.tasks.speech import synthesiser as speech
+from tfbook.tasks.speech.invented_voices import invented_voice
+from tfbook.tasks.speech.recordings import LENGTH, fit
+from tfbook.tasks.speech.spoken_digits import LONGEST, part_of_voice, spoken_digits
+from tfbook.tasks.speech.synthesiser import (
+    mnemonic,
+    speak,
+    speak_phones,
+    speak_words,
+    variants,
+)
 
 
 def test_the_same_call_gives_the_same_wave_whatever_was_said_before():

@@ -2,10 +2,10 @@
 
 import torch
 
-from tfbook.data.recordings import fit
-from tfbook.data.spoken_digits import part_of_voice, spoken_digits
 from tfbook.model.audio import SpectrogramTransformer
-from tfbook.pretrained.spoken_digits import Listener, load_listener
+from tfbook.tasks.speech.listener import Listener, load_listener
+from tfbook.tasks.speech.recordings import fit
+from tfbook.tasks.speech.spoken_digits import part_of_voice, spoken_digits
 
 
 def share(listener, clips):

@@ -12,10 +12,10 @@ from scipy.signal import resample_poly
 from tfbook import TransformerConfig
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
-from tfbook.data.recordings import fit, read_wave, resample
 from tfbook.model.audio import SpectrogramTransformer, picture
-from tfbook.pretrained.spoken_digits import Heard, Listener, load_listener
-from tfbook.pretrained.stored import read_card, save_weights
+from tfbook.tasks.speech.listener import Heard, Listener, load_listener
+from tfbook.tasks.speech.recordings import fit, read_wave, resample
+from tfbook.weights.stored import read_card, save_weights
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from test_pronouncer import tiny_model
 
-from tfbook.pretrained import load_pronouncer
-from tfbook.pretrained.stored import save_weights
+from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.weights.stored import save_weights
 
 NAMES = ("pronouncer.safetensors", "pronouncer.json")
 

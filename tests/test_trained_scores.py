@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 machinery = importlib.import_module("lessons")
 
+PRESET = presets.preset
 STEPS = 30  # enough for a lesson that plots means of its losses
 
 
@@ -33,17 +34,12 @@ def promises(cell):
     return "trained-score" in cell.metadata.get("tags", [])
 
 
-def unlearned():
-    """The presets, with a learning rate of 0 and hardly a step."""
-    return {
-        lesson: {
-            scale: dataclasses.replace(
-                preset, learning_rate=0.0, steps=min(STEPS, preset.steps)
-            )
-            for scale, preset in scales.items()
-        }
-        for lesson, scales in presets.PRESETS.items()
-    }
+def unlearned(scales):
+    """The preset that a lesson asks for, with a learning rate of 0 and hardly a step."""
+    recipe = PRESET(scales)
+    return dataclasses.replace(
+        recipe, learning_rate=0.0, steps=min(STEPS, recipe.steps)
+    )
 
 
 def run(notebook):
@@ -73,7 +69,7 @@ def run(notebook):
 
 @pytest.fixture
 def nothing_is_learned(monkeypatch):
-    monkeypatch.setattr(presets, "PRESETS", unlearned())
+    monkeypatch.setattr(presets, "preset", unlearned)
     monkeypatch.setenv("TFBOOK_SCALE", "cpu")
     plt.switch_backend("Agg")
     with plt.rc_context():
@@ -101,7 +97,8 @@ def test_promises_fail_when_nothing_is_learned(
 
 TRAINING = """
 from tfbook.training.presets import preset
-recipe = preset("copy")
+from tfbook.tasks.copying import COPYING
+recipe = preset(COPYING)
 weight = 0.0
 for _ in range(recipe.steps):
     weight += recipe.learning_rate

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from tfbook import Transformer, TransformerConfig
 from tfbook.data.batching import bucket, pad_pairs
+from tfbook.tasks.copying import COPYING
 from tfbook.training.loop import Training, sequence_loss, train, warmup_cosine
 from tfbook.training.presets import Preset, preset
 
@@ -208,7 +209,7 @@ def test_16_bit_products_learn_the_same():
 def test_a_pad_that_is_not_the_batches_is_refused():
     config = TransformerConfig(13, 13, d_model=10, n_heads=1, n_layers=1, pad=5)
     with pytest.raises(ValueError, match=r"config.pad must be 0.*got 5"):
-        train(Transformer(config), [([3], [3])], preset("copy"))
+        train(Transformer(config), [([3], [3])], preset(COPYING))
 
 
 def test_the_rate_stays_down_after_the_end():

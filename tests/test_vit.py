@@ -9,7 +9,8 @@ from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
 from tfbook import TransformerConfig
-from tfbook.model.vit import ViT, patches, rollout
+from tfbook.inspect.attention_maps import image_attention_maps, rollout
+from tfbook.model.vit import ViT, patches
 
 # pairwise distinct; the grid of patches is 7 by 3, not square
 B, C, PATCH, GRID, CLASSES = 5, 3, (2, 13), (7, 3), 11
@@ -117,7 +118,7 @@ def test_maps_are_those_of_transformers(both):
     theirs.set_attn_implementation("eager")
     image = pictures()
     wanted = theirs(image, output_attentions=True).attentions
-    maps = ours.maps(image)
+    maps = image_attention_maps(ours, image)
     assert maps.shape == (B, 2, 5, 22, 22)
     difference = maps - torch.stack(wanted, dim=1)
     assert (
@@ -128,10 +129,10 @@ def test_maps_are_those_of_transformers(both):
 def test_maps_leave_nothing_behind(both):
     ours, _ = both
     with pytest.raises(ValueError, match="image must be"):
-        ours.maps(pictures(B, C, 4, 4))
+        image_attention_maps(ours, pictures(B, C, 4, 4))
     attention = ours.encoder.layers[0].self_attention
     assert not attention._forward_pre_hooks
-    ours.maps(pictures())
+    image_attention_maps(ours, pictures())
     assert not attention._forward_pre_hooks
 
 
@@ -210,7 +211,7 @@ def test_rollout_is_a_walk_by_chance():
 
 
 def test_rollout_is_of_each_picture_alone(both):
-    maps = both[0].maps(pictures())
+    maps = image_attention_maps(both[0], pictures())
     whole = rollout(maps)
     assert torch.allclose(whole.sum(-1), torch.ones(B, 22, dtype=torch.float64))
     assert torch.allclose(whole[3], rollout(maps[3:4])[0])

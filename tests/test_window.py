@@ -6,7 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tfbook.baselines.window import SYMBOLS, LetterWindow, letter_by_letter
+from tfbook.tasks.pronunciation.window import (
+    SYMBOLS,
+    LetterWindow,
+    letter_by_letter,
+)
 
 # c is soft before e, hard before a and o, whatever comes first
 WORDS = {

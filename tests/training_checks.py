@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from subjects import SIZES, SOURCE_VOCAB, B, T, V, build, grown, noise, symbols
 
 from tfbook import Transformer, TransformerConfig, beam_search_nbest
-from tfbook.data import pronunciation
 from tfbook.data.batching import pad_pairs
 from tfbook.data.vocabulary import N_SPECIAL, START, STOP, Vocabulary
 from tfbook.metrics import error_rates
-from tfbook.pretrained import Pronouncer
+from tfbook.tasks.pronunciation import Pronouncer
+from tfbook.tasks.pronunciation import dictionary as pronunciation
 from tfbook.training import loop
 from tfbook.training.presets import Preset
 

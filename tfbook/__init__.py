@@ -18,8 +18,8 @@ from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attent
 from tfbook.model.cache import KeyValueCache
 from tfbook.model.config import TransformerConfig
 from tfbook.model.masks import causal_mask, padding_mask
-from tfbook.model.recurrent import LSTM, RNN
 from tfbook.model.transformer import Decoder, Encoder, Transformer
+from tfbook.rivals.recurrent import LSTM, RNN
 
 __all__ = [
     "LSTM",

@@ -6,9 +6,9 @@ import sys
 from collections import Counter
 from functools import partial
 
-from tfbook.data.pronunciation import load_pronunciation
-from tfbook.pretrained.pronouncer import check_word
-from tfbook.pretrained.weights import load_pronouncer, train_pronouncer
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import check_word
+from tfbook.tasks.pronunciation.training import load_pronouncer, train_pronouncer
 from tfbook.training.progress import Bar, lines
 
 
@@ -171,8 +171,8 @@ def evaluate_speech(folder):
     of all, by speaker, and what is mixed up most; a bad file is reported and left out.
     """
     # here, since scipy takes half a second that other commands don't need
-    from tfbook.data.recordings import DIGITS
-    from tfbook.pretrained.spoken_digits import load_listener
+    from tfbook.tasks.speech.listener import load_listener
+    from tfbook.tasks.speech.recordings import DIGITS
 
     status, listener = 0, load_listener()
 

@@ -33,9 +33,9 @@ CELL_TIMEOUT = 600  # seconds
 NAMED = r"(?:^|-m )(tfbook(?:\.\w+)*)(?=\s|$)"
 READ_BY = {
     "tfbook.plot": "tfbook/book.mplstyle",
-    "tfbook.pretrained.weights": "tfbook/weights/pronouncer.*",
-    "tfbook.pretrained.python_gpt": "tfbook/weights/python_gpt.*",
-    "tfbook.pretrained.spoken_digits": "tfbook/weights/spoken_digits.*",
+    "tfbook.tasks.pronunciation.training": "tfbook/weights/pronouncer.*",
+    "tfbook.tasks.python_source.gpt": "tfbook/weights/python_gpt.*",
+    "tfbook.tasks.speech.listener": "tfbook/weights/spoken_digits.*",
 }
 KEPT_METADATA = ("tags", "mystnb", "jupyter")
 # An absolute path, or an object's address: both differ on the next machine.

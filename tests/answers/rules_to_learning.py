@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 
-from tfbook.baselines.window import letter_by_letter
 from tfbook.exercises import rules_to_learning as exercises
+from tfbook.tasks.pronunciation.window import letter_by_letter
 
 CHEESE = "K HH EH EH S EH".split()
 

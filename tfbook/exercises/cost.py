@@ -4,8 +4,8 @@ import functools
 
 import torch
 
-from tfbook.costs import count_operations
 from tfbook.exercises.report import checked
+from tfbook.inspect.costs import count_operations
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
 

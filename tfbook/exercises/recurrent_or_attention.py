@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from tfbook.baselines import SequenceLSTM, SequenceLSTMConfig
-from tfbook.data.pronunciation import LETTERS, SOUNDS
 from tfbook.exercises.report import checked
+from tfbook.tasks.pronunciation import SequenceLSTM, SequenceLSTMConfig
+from tfbook.tasks.pronunciation.dictionary import LETTERS, SOUNDS
 
 WEIGHTS = 935_296  # the lesson's Transformer
 

@@ -3,10 +3,10 @@
 import random
 from collections import Counter, defaultdict
 
-from tfbook.baselines.counts import MostFrequentSound
-from tfbook.baselines.window import letter_by_letter
-from tfbook.data.pronunciation import load_pronunciation
 from tfbook.exercises.report import checked
+from tfbook.tasks.pronunciation.counts import MostFrequentSound
+from tfbook.tasks.pronunciation.dictionary import load_pronunciation
+from tfbook.tasks.pronunciation.window import letter_by_letter
 
 
 @checked

@@ -1,8 +1,5 @@
 """The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017)."""
 
-from contextlib import contextmanager
-
-import torch
 from torch import nn
 
 from tfbook.model.checks import check_ids, check_memory, check_vectors
@@ -171,50 +168,3 @@ class Transformer(nn.Module):
         masks = mine.mask_for(mask, mine), mine.mask_for(source_mask, theirs)
         x = self.decoder(mine.pack(x), theirs.pack(memory), *masks, cache=cache)
         return mine.restore(self.output(x))  # (B, T, V)
-
-
-KINDS = {  # of attention: the stack it is in, its name in a layer
-    "encoder": ("encoder", "self_attention"),
-    "decoder": ("decoder", "self_attention"),
-    "cross": ("decoder", "cross_attention"),
-}
-
-
-def attention_layers(model, kind):
-    """The `MultiHeadAttention` of each layer of a Transformer, the first layer first.
-
-    kind: "encoder", "decoder" (both self-attention) or "cross". Raises ValueError for
-    another.
-    """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}")
-    stack, name = KINDS[kind]
-    return [getattr(layer, name) for layer in getattr(model, stack).layers]
-
-
-def attention_maps(model, kind, source, target):
-    """The attention weights in all L layers while a Transformer is taught source (B, S)
-    and target (B, T + 1), start and stop included.
-
-    kind: as in `attention_layers`, with its ValueError. Returns (B, L, H, T, S), where
-    row t predicts target[:, t + 1]; (…, S, S) in the encoder, (…, T, T) in the decoder.
-    """
-    with watching(attention_layers(model, kind)) as seen, torch.no_grad():
-        model(source, target[:, :-1])
-    return torch.stack(seen, dim=1)  # (B, L, H, T, S)
-
-
-@contextmanager
-def watching(layers):
-    """A list that grows by the weights (B, H, T, S) of each call, in eval, uncached."""
-    seen = []
-
-    def look(attention, inputs):
-        seen.append(attention.forward(*inputs, need_weights=True)[1])
-
-    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()

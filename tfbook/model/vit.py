@@ -6,7 +6,7 @@ from torch import nn
 from tfbook.model.checks import check_count
 from tfbook.model.dropout import Dropout
 from tfbook.model.layers import init_weights
-from tfbook.model.transformer import Encoder, watching
+from tfbook.model.transformer import Encoder
 
 
 def patches(image, size):
@@ -94,29 +94,3 @@ class ViT(nn.Module):
         if self.config.positions == "learned":
             x = x + self.places  # (B, 1 + S, d_model)
         return self.dropout(x)
-
-    def maps(self, image):
-        """Pictures to the attention weights of every layer and head, (B, L, H, 1 + S,
-        1 + S) for L layers: what each vector, the class token's first, looks at.
-        """
-        layers = [layer.self_attention for layer in self.encoder.layers]
-        with watching(layers) as seen:
-            self(image)
-        return torch.stack(seen, dim=1)  # (B, L, H, 1 + S, 1 + S)
-
-
-def rollout(maps):
-    r"""How much of each input vector reaches each vector behind the last layer:
-    $R_L \cdots R_2 R_1$, with $R_l = \tfrac12 (\bar A_l + I)$ and $\bar A_l$ the mean of
-    layer $l$'s maps over its heads (Abnar & Zuidema 2020, section 3).
-
-    maps: (B, L, H, S, S), as from `ViT.maps`. Returns (B, S, S), whose rows sum to one.
-    Raises ValueError for another rank.
-    """
-    if maps.dim() != 5:
-        raise ValueError(f"maps must be (B, L, H, S, S), got {tuple(maps.shape)}")
-    same = torch.eye(maps.size(-1)).to(maps)  # (S, S)
-    total = same
-    for layer in maps.mean(dim=2).unbind(1):
-        total = (layer + same) / 2 @ total  # (B, S, S)
-    return total

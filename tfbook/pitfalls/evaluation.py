@@ -5,12 +5,13 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 
 from tfbook.data.batching import pad_pairs
-from tfbook.data.pronunciation import encode_pairs, load_pronunciation, part
+from tfbook.data.installed import part
 from tfbook.data.vocabulary import N_SPECIAL, PAD, STOP, Vocabulary
 from tfbook.decoding.prepare import decoding, prepare
 from tfbook.metrics import error_rates
 from tfbook.pitfalls.patching import patched, pitfall, replaced
-from tfbook.pretrained.pronouncer import Pronouncer
+from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer
 
 
 @pitfall(22)

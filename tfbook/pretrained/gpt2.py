@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from tfbook.model.config import TransformerConfig
 from tfbook.model.gpt import GPT
-from tfbook.pretrained.stored import file_in
+from tfbook.weights.stored import file_in
 
 OUR_NAMES = {
     "wte": "target_embedding.tokens",

@@ -2,7 +2,7 @@
 
 import torch
 
-from tfbook.model.transformer import attention_layers, watching
+from tfbook.inspect.attention_maps import attention_layers, watching
 from tfbook.pretrained.whisper import PROMPT, STOP
 
 SECONDS = 0.02  # of sound in one place of the memory

@@ -11,7 +11,7 @@ from safetensors.torch import load_model, save
 
 from tfbook.training.checkpoint import write_whole
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS = Path(__file__).parent
 
 
 def save_weights(model, folder, name, card):

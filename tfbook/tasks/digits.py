@@ -13,7 +13,17 @@ import torch.nn.functional as F
 from sklearn import datasets
 from sklearn.model_selection import KFold
 
+from tfbook.training.presets import Preset
+
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup,
+# label_smoothing
+DIGITS = {  # 64 pictures of 16 patches and a class token in a batch
+    "cpu": Preset(64, 4, 2, 128, 0.0, 1088, 1000, 0.003, 50, 0.1),
+    "gpu": Preset(128, 4, 4, 256, 0.0, 4352, 3000, 0.001, 100, 0.1),
+}
 
 
 def load_digits(sha256=SHA256):

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import torch
 
-from tfbook.data.pronunciation import installed, part
+from tfbook.data.installed import installed, part
 
 SHA256 = "d7abd038a7f948c9d7752e6f9be0741e80792b59bfa87d34609fd0b9bfc99b53"
 REMEDY = "pip install sympy==1.14.0"
@@ -27,7 +27,7 @@ def load_python_source(path=None):
     """The files, split: {"train": …, "validation": …, "test": …}, each path → text.
 
     Paths are such as "sympy/core/expr.py"; a file's side is decided as a word's is in
-    `tfbook.data.pronunciation.part`. path: another copy of the package's folder.
+    `tfbook.data.installed.part`. path: another copy of the package's folder.
     Raises FileNotFoundError without the folder, ValueError when its files are not
     those the book was made with.
     """

@@ -13,8 +13,9 @@ from functools import cache
 import babel
 from babel.dates import format_date, get_date_format, tokenize_pattern
 
-from tfbook.data.pronunciation import part
+from tfbook.data.installed import part
 from tfbook.data.vocabulary import Vocabulary
+from tfbook.training.presets import Preset
 
 SHA256 = "30c793d8075e42c9975e3b735cfa59af2bf1faedeccb463219324cde56069884"
 REMEDY = "pip install babel==2.18.0"
@@ -44,6 +45,13 @@ FORMATS = TRAINED | HELD_OUT
 
 ENGLISH = Vocabulary(string.digits + " ,-/" + string.ascii_letters)
 CHINESE = Vocabulary(string.digits + "年月日星期一二三四五六")
+
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
+DATES = {
+    "cpu": Preset(64, 4, 2, 128, 0.0, 1000, 600, 0.004, 50),
+    "gpu": Preset(64, 4, 2, 128, 0.0, 4000, 1200, 0.004, 50),
+}
 
 
 @cache

@@ -7,12 +7,12 @@ training word (walks, walk): lesson 4.2 counts them.
 """
 
 import hashlib
-import importlib.metadata
 import re
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from tfbook.data.installed import installed, part
 from tfbook.data.vocabulary import Vocabulary
 
 SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
@@ -76,26 +76,6 @@ def load_pronunciation(stress=False, path=None):
             for name, words in split.items()
         }
     )
-
-
-def installed(package, inside, missing):
-    """Where a package has a file or a folder. Raises FileNotFoundError, which says what
-    is missing, without the package.
-    """
-    try:
-        return importlib.metadata.distribution(package).locate_file(inside)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise FileNotFoundError(missing) from error
-
-
-def part(word):
-    """Where a word belongs: "test" (5 % of all), "validation" (5 %) or "train", by
-    its SHA-256.
-    """
-    place = (
-        int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big") / 2**32
-    )
-    return "test" if place < 0.05 else "validation" if place < 0.10 else "train"
 
 
 def encode_pairs(words, stress=False):

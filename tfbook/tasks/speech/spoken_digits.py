@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.invented_voices import invented_voice
-from tfbook.data.recordings import DIGITS, resample
-from tfbook.data.speech import speak, variants
+from tfbook.tasks.speech.invented_voices import invented_voice
+from tfbook.tasks.speech.recordings import DIGITS, resample
+from tfbook.tasks.speech.synthesiser import speak, variants
 
 ACCENTS = """en-us en-us-nyc en en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd
     en-029""".split()

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from tfbook.data.recordings import RATE
+from tfbook.tasks.speech.recordings import RATE
 
 
 def resampled(waves, factor):

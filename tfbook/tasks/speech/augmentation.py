@@ -5,7 +5,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from tfbook.data.distortions import (
+from tfbook.tasks.speech.distortions import (
     babble,
     band,
     clipped,
@@ -18,7 +18,7 @@ from tfbook.data.distortions import (
     rounded,
     stretched,
 )
-from tfbook.data.recordings import fit
+from tfbook.tasks.speech.recordings import fit
 
 EDGE = 4000  # at most so many samples of silence before and behind a clip
 

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tfbook.baselines.alignment import align_words
-from tfbook.baselines.counts import ALPHABET, check_letters
 from tfbook.model.checks import check_count
+from tfbook.tasks.pronunciation.alignment import align_words
+from tfbook.tasks.pronunciation.counts import ALPHABET, check_letters
 from tfbook.training.loop import warmup_cosine
 
 NOTHING = "_"  # stands where a window reaches over the end of a word

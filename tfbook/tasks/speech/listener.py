@@ -5,11 +5,24 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.recordings import fit, read_name, read_wave, resample, wave_files
-from tfbook.data.spoken_digits import spoken_digits
 from tfbook.model.audio import SpectrogramTransformer
 from tfbook.model.config import TransformerConfig
-from tfbook.pretrained.stored import WEIGHTS, load_weights
+from tfbook.tasks.speech.recordings import (
+    fit,
+    read_name,
+    read_wave,
+    resample,
+    wave_files,
+)
+from tfbook.tasks.speech.spoken_digits import spoken_digits
+from tfbook.training.presets import Preset
+from tfbook.weights.stored import WEIGHTS, load_weights
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
+SPOKEN_DIGITS = {  # 32 pictures of 26 rows in a batch: lesson 4.10
+    "cpu": Preset(64, 4, 2, 128, 0.0, 832, 300, 0.002, 30),
+    "gpu": Preset(96, 4, 4, 192, 0.0, 1664, 600, 0.002, 50),
+}
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,43 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.pronunciation import SHA256, encode_pairs, load_pronunciation
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
-from tfbook.pretrained.pronouncer import Pronouncer, pronouncer_config
-from tfbook.pretrained.stored import (
+from tfbook.tasks.pronunciation.dictionary import (
+    SHA256,
+    encode_pairs,
+    load_pronunciation,
+)
+from tfbook.tasks.pronunciation.pronouncer import Pronouncer, pronouncer_config
+from tfbook.training.loop import train
+from tfbook.training.presets import Preset, device, preset, scale
+from tfbook.weights.stored import (
     WEIGHTS,
     hundredths,
     load_weights,
     read_card,
     save_weights,
 )
-from tfbook.training.loop import train
-from tfbook.training.presets import device, preset, scale
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup,
+# label_smoothing
+_STAGE = Preset(
+    256, 4, 3, 1024, 0.1, 2000, 18000, 0.001, 300, 0.1, stress=True, bfloat16=True
+)
+PRESETS = {
+    "pronunciation": {
+        "cpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
+        "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, 4000, 0.001, 500),
+    },
+    "pronouncer": {  # one stage of the shipped weights: some hours on two cores
+        "cpu": _STAGE,
+        "gpu": replace(_STAGE, tokens=6000, steps=30000, warmup=1000),
+    },
+}
+RECURRENT_OR_ATTENTION = {  # a tenth of the steps, to compare speeds: 4.6
+    "cpu": Preset(128, 4, 2, 512, 0.0, 700, 150, 0.002, 30),
+    "gpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
+}
 
 
 def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=None):
@@ -34,7 +58,7 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     """
     # an impossible folder fails before the work
     Path(folder).mkdir(parents=True, exist_ok=True)
-    recipe, checkpoint = preset(name), Path(folder, "training.safetensors")
+    recipe, checkpoint = preset(PRESETS[name]), Path(folder, "training.safetensors")
     config, stages = pronouncer_config(recipe), []
     torch.manual_seed(seed)
     model = Transformer(config)

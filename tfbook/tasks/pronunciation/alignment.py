@@ -9,8 +9,8 @@ ways to cut, guess again from those counts (Jiampojamarn et al. 2007).
 from collections import defaultdict
 from math import log
 
-from tfbook.baselines.counts import check_letters
 from tfbook.model.checks import check_count, check_probability
+from tfbook.tasks.pronunciation.counts import check_letters
 
 # How many letters make how many phones, and how likely such a unit is at first: fewer
 # units always look likelier, so that the large ones have to earn their place.

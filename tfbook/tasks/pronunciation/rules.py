@@ -7,8 +7,8 @@ training split alone: of some 350 that were tried, the 180 that spared most erro
 import re
 from typing import NamedTuple
 
-from tfbook.baselines.counts import ALPHABET, check_letters
-from tfbook.data.pronunciation import PHONES
+from tfbook.tasks.pronunciation.counts import ALPHABET, check_letters
+from tfbook.tasks.pronunciation.dictionary import PHONES
 
 CLASSES = {
     "_": "_",  # the edge of the word

@@ -13,7 +13,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
-from tfbook.data.pronunciation import LETTERS, VOWELS, load_pronunciation
+from tfbook.tasks.pronunciation.dictionary import (
+    LETTERS,
+    VOWELS,
+    load_pronunciation,
+)
+from tfbook.training.presets import Preset
 
 TYPEFACES = [  # those that come with matplotlib and hold digits
     file
@@ -24,6 +29,13 @@ TYPEFACES = [  # those that come with matplotlib and hold digits
 ]
 HELD_OUT = TYPEFACES[2::4]  # no training picture uses one of these
 RATE = 8000  # samples a second
+
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
+SENSES = {
+    "cpu": Preset(32, 4, 1, 64, 0.0, 1000, 300, 0.005, 20),
+    "gpu": Preset(64, 4, 2, 128, 0.0, 4000, 600, 0.003, 40),
+}
 
 
 def words(part, n, seed):

@@ -5,8 +5,8 @@ from math import log
 
 import torch
 
-from tfbook.baselines.ngrams import KneserNey
 from tfbook.decoding.stepwise import draw
+from tfbook.tasks.pronunciation.ngrams import KneserNey
 
 
 class TokenNGrams:

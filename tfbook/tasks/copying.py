@@ -3,9 +3,21 @@
 import torch
 
 from tfbook.data.vocabulary import N_SPECIAL
+from tfbook.training.presets import Preset
 
 N_SYMBOLS = 10
 VOCAB = N_SPECIAL + N_SYMBOLS
+
+
+# d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
+COPYING = {
+    "cpu": Preset(64, 2, 1, 128, 0.0, 800, 400, 0.003, 30),
+    "gpu": Preset(64, 2, 2, 128, 0.0, 4000, 500, 0.002, 50),
+}
+THREE_BACK = {  # say the symbol three places back: 3.4
+    "cpu": Preset(64, 2, 2, 128, 0.0, 640, 300, 0.002, 50),
+    "gpu": Preset(64, 2, 2, 128, 0.0, 2560, 800, 0.002, 50),
+}
 
 
 def copies(n, seed):

@@ -6,9 +6,9 @@ Before neural networks this was the best there was, and it still is hard to beat
 from collections import Counter
 from math import log
 
-from tfbook.baselines.alignment import align_words
-from tfbook.baselines.counts import ALPHABET, check_letters
 from tfbook.model.checks import check_count
+from tfbook.tasks.pronunciation.alignment import align_words
+from tfbook.tasks.pronunciation.counts import ALPHABET, check_letters
 
 START, STOP = "<", ">"
 FIRST_CODE = 0x100  # units are written as characters from here on

@@ -3,18 +3,18 @@
 import torch
 
 from tfbook.data.batching import pad_batch
-from tfbook.data.pronunciation import LETTERS, SOUNDS, STRESSED_SOUNDS
 from tfbook.data.vocabulary import START, STOP
 from tfbook.decoding import beam_search_nbest
 from tfbook.metrics import error_rates
 from tfbook.model.config import TransformerConfig
+from tfbook.tasks.pronunciation.dictionary import LETTERS, SOUNDS, STRESSED_SOUNDS
 
 
 class Pronouncer:
     """A Transformer from letter ids to phone ids, between strings on both sides.
 
     model: one with the vocabularies LETTERS, and SOUNDS or STRESSED_SOUNDS, of
-    `tfbook.data.pronunciation`; one with others is a ValueError. stressed: whether it
+    `tfbook.tasks.pronunciation.dictionary`; one with others is a ValueError. stressed: whether it
     says where the stress is.
     """
 

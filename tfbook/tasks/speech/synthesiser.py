@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tfbook.data.pronunciation import PHONES, VOWELS
+from tfbook.tasks.pronunciation.dictionary import PHONES, VOWELS
 
 RATES, PITCHES = range(80, 451), range(100)
 SOUNDS = (

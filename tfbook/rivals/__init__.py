@@ -1,0 +1,1 @@
+"""Other architectures, which several lessons measure the Transformer against."""

@@ -1,0 +1,1 @@
+"""Spoken digits: voices, distortions, recordings, and the listener that hears them."""
