@@ -46,8 +46,8 @@ NAMES = {
     "key_projection": "k_proj",
     "value_projection": "v_proj",
     "output_projection": "out_proj",
-    "feed_forward.expand": "fc1",
-    "feed_forward.contract": "fc2",
+    "feed_forward.linear_1": "fc1",
+    "feed_forward.linear_2": "fc2",
     "coder.norm": "coder.layer_norm",
 }
 NORMS = {  # in the order of add_norm

@@ -174,7 +174,9 @@ def neighbours_alike(model, draws=2000):
     """How often two neighbours' positions are more alike than two others' (AUC), and how
     often a random naming of the places gives as much.
     """
-    table = F.normalize(model.places[0, 1:].detach(), dim=-1)  # (16, d_model)
+    table = F.normalize(
+        model.position_embedding[0, 1:].detach(), dim=-1
+    )  # (16, d_model)
     alike = table @ table.T  # (16, 16)
     apart = (GRID[:, None] - GRID).abs().sum(-1)  # (16, 16)
     pair = torch.ones(16, 16).triu(1).bool()

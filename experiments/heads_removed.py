@@ -118,7 +118,7 @@ def main():
             enter("all heads", f"{kind} {i}")
     for stack in ("encoder", "decoder"):
         for i, layer in enumerate(getattr(model, stack).layers, 1):
-            output = layer.feed_forward.contract
+            output = layer.feed_forward.linear_2
             with removed(output, slice(None)):
                 enter("feed-forward", f"{stack} {i}")
     for (kind, i), layer in attentions(model).items():

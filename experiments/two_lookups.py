@@ -126,7 +126,7 @@ def main():
                     entry["without"].append(lost)
             numbers[name] = entry
             print(name, [curve[2] for curve in entry["curve"]], flush=True)
-    with patched(MultiHeadAttention, "_split", wrong_split):
+    with patched(MultiHeadAttention, "split_heads", wrong_split):
         for n_heads in (2, 4):
             curves = [learn(n_heads, 2, seed, STEPS)[1] for seed in SEEDS]
             numbers[f"wrong reshape, {n_heads} heads"] = {"curve": curves}

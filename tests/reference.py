@@ -114,8 +114,8 @@ def attention_names(ours, theirs):
 def stack_names(ours, theirs):
     for mine, other in zip(ours.layers, theirs.layers, strict=True):
         yield from attention_names(mine.self_attention, other.self_attn)
-        yield from same(mine.feed_forward.expand, other.linear1)
-        yield from same(mine.feed_forward.contract, other.linear2)
+        yield from same(mine.feed_forward.linear_1, other.linear1)
+        yield from same(mine.feed_forward.linear_2, other.linear2)
         yield from same(mine.add_norm[0].norm, other.norm1)
         yield from same(mine.add_norm[1].norm, other.norm2)
         if hasattr(other, "multihead_attn"):

@@ -169,7 +169,8 @@ def causal_attention(dtype, **design):
     layer = grown(build(_attention, dtype, **design))
 
     def run(x, keep=None, rows=None, cache=None):
-        return layer(x, x, x, as_causal_mask(x, keep, cache), cache=cache)[0]
+        past = None if cache is None else cache.layers[0].past
+        return layer(x, x, x, as_causal_mask(x, keep, cache), cache=past)[0]
 
     return Subject(layer, vectors(T, dtype), run)
 

@@ -82,5 +82,7 @@ def test_what_every_parameter_starts_as():
         assert embedding.tokens.weight.std().item() == pytest.approx(
             110**-0.5, rel=0.1
         )
-        assert embedding.places.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        assert embedding.position_embedding.weight.std().item() == pytest.approx(
+            0.02, rel=0.05
+        )
     assert torch.equal(model.output.weight, model.target_embedding.tokens.weight)

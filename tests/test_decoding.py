@@ -11,7 +11,6 @@ from torch import nn
 
 from tfbook import (
     Decoder,
-    KeyValueCache,
     Transformer,
     TransformerConfig,
     beam_search,
@@ -507,39 +506,6 @@ def test_every_module_keeps_its_own_mode():
     greedy_decode(model, torch.randint(1, 11, (2, 3)), 1, 2, 5)
     assert [module.training for module in model.modules()] == before
     assert len(set(before)) == 2
-
-
-@POSITIONS
-def test_rows_that_share_a_memory_get_what_rows_with_their_own_would(positions):
-    model, n = lively(positions=positions), 2
-    source = symbols(S, SOURCE_VOCAB)
-    target = symbols(T, V).repeat_interleave(n, 0)
-    target[1::n] = target[1::n].flip(1)  # the two of a row differ
-    memory, mask = model.encode(source), padding_mask(source)
-    cache, alone = KeyValueCache(), KeyValueCache()
-    wide, wide_mask = memory.repeat_interleave(n, 0), mask.repeat_interleave(n, 0)
-    keep = torch.tensor([3, 2, 5, 4])  # rows of the second and third memory
-    for piece, other in ((target[:, :3], None), (target[keep, 3:], keep)):
-        if other is not None:
-            cache.select(keep)
-            alone.select(keep)
-            memory, mask, wide, wide_mask = (
-                memory[1:3],
-                mask[1:3],
-                *(x[keep] for x in (wide, wide_mask)),
-            )
-        shared = model.decode(piece, memory, mask, cache=cache)
-        assert_same(
-            shared, model.decode(piece, wide, wide_mask, cache=alone), "shared"
-        )
-    with pytest.raises(
-        ValueError, match="memory must have the target's batch of 4"
-    ):
-        model.decode(target[:4], model.encode(source)[:3], cache=KeyValueCache())
-    with pytest.raises(
-        ValueError, match="memory must have the target's batch of 4"
-    ):
-        model.decode(target[:4], model.encode(source)[:2])
 
 
 @pytest.mark.parametrize("width", [1, 4])

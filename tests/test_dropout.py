@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tfbook.model import dropout as module
-from tfbook.model.dropout import Dropout, dropout, random_numbers
+from tfbook.fast import dropout as module
+from tfbook.fast.dropout import FastDropout as Dropout
+from tfbook.fast.dropout import dropout, random_numbers
 
 SHAPE = (53, 31, 61)  # 100,223 values: no multiple of four
 

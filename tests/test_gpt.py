@@ -22,8 +22,8 @@ OURS = {
     "ln_1": "add_norm.0.norm",
     "attn.c_proj": "self_attention.output_projection",
     "ln_2": "add_norm.1.norm",
-    "mlp.c_fc": "feed_forward.expand",
-    "mlp.c_proj": "feed_forward.contract",
+    "mlp.c_fc": "feed_forward.linear_1",
+    "mlp.c_proj": "feed_forward.linear_2",
 }
 
 
@@ -73,7 +73,10 @@ def named(reference):
     gradients are moved alike.
     """
     yield "target_embedding.tokens.weight", lambda m: m.transformer.wte.weight
-    yield "target_embedding.places.weight", lambda m: m.transformer.wpe.weight
+    yield (
+        "target_embedding.position_embedding.weight",
+        lambda m: m.transformer.wpe.weight,
+    )
     for kind in ("weight", "bias"):
         yield (
             f"decoder.norm.{kind}",
@@ -325,7 +328,7 @@ def test_loader_refuses_a_config_without_sizes(folder):
 
 def test_loader_refuses_a_weight_missing_or_more(folder):
     rewrite(folder, lambda w: {n: x for n, x in w.items() if "wpe" not in n})
-    with pytest.raises(ValueError, match=r"got .*places"):
+    with pytest.raises(ValueError, match=r"got .*position_embedding"):
         load_gpt2(folder)
     theirs().save_pretrained(folder)
     rewrite(folder, lambda w: w | {"transformer.extra": torch.ones(2)})

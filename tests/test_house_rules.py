@@ -329,7 +329,12 @@ def imports_downward(source):
             yield f"{source.name} imports {module}, which is not above it"
     if source.room == "model":
         for name in foreign_imports(source):
-            if name not in {"torch", "tfbook", *sys.stdlib_module_names}:
+            if name not in {
+                "torch",
+                "jaxtyping",
+                "tfbook",
+                *sys.stdlib_module_names,
+            }:
                 yield f"{source.name} imports {name}: the model knows torch alone"
 
 

@@ -121,7 +121,7 @@ def test_the_architecture_in_small():
     ][0]
     pairs = {
         "source_embedding.tokens": "embeddings.word_embeddings",
-        "source_embedding.places": "embeddings.position_embeddings",
+        "source_embedding.position_embedding": "embeddings.position_embeddings",
         "embedding_norm": "embeddings.LayerNorm",
     }
     inside = {
@@ -130,8 +130,8 @@ def test_the_architecture_in_small():
         "self_attention.value_projection": "attention.self.value",
         "self_attention.output_projection": "attention.output.dense",
         "add_norm.0.norm": "attention.output.LayerNorm",
-        "feed_forward.expand": "intermediate.dense",
-        "feed_forward.contract": "output.dense",
+        "feed_forward.linear_1": "intermediate.dense",
+        "feed_forward.linear_2": "output.dense",
         "add_norm.1.norm": "output.LayerNorm",
     }
     for i in range(2):

@@ -23,7 +23,7 @@ from reference import (
 from torch import nn
 
 import tfbook
-from tfbook.model.attention import any_row_is_empty, fused_attention
+from tfbook.fast.layers import fused_attention
 from tfbook.pretrained import load_torch_transformer
 
 TOLERANCE = 1e-10
@@ -47,7 +47,7 @@ def attention_function(seed):
     mask, _ = draw.masks(draw.target, draw.source)
     theirs = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     shown, _ = tfbook.scaled_dot_product_attention(query, key, value, mask)
-    fused = fused_attention(query, key, value, mask)
+    fused, _ = fused_attention(query, key, value, mask)
     return differences([shown, fused], [theirs, theirs], (query, key, value))
 
 
@@ -268,13 +268,3 @@ if __name__ == "__main__":
     for name, (oracle, n) in ORACLES.items():
         apart = [max(column) for column in zip(*map(oracle, range(n)), strict=True)]
         print(f"{name:32}{n:16}{apart[0]:12.1e}{apart[1]:12.1e}")
-
-
-def test_an_empty_row_is_looked_for_where_looking_is_cheap(monkeypatch):
-    full = torch.ones(2, 1, 3, 5, dtype=torch.bool)
-    empty = full.clone()
-    empty[0, 0, 1] = False
-    assert not any_row_is_empty(full) and any_row_is_empty(empty)
-    assert any_row_is_empty(full.to("meta"))
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert any_row_is_empty(full)

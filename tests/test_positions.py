@@ -7,7 +7,7 @@ import torch
 from subjects import B, D, H, S, T, noise
 
 from tfbook import Transformer, TransformerConfig
-from tfbook.model.positions import rotate, sinusoidal_positions
+from tfbook.model.positions import apply_rotary, sinusoidal_positions
 
 LIKE = torch.empty(0, dtype=torch.float64)
 
@@ -48,26 +48,30 @@ def complex_rotation(x, past=0):
 @pytest.mark.parametrize("past", [0, 1, 17])
 def test_rotation_multiplies_complex_numbers(past):
     x = noise(torch.empty(B, H, T, 22, dtype=torch.float64))
-    assert (rotate(x, past) - complex_rotation(x.clone(), past)).abs().max() < 1e-12
+    assert (
+        apply_rotary(x, past) - complex_rotation(x.clone(), past)
+    ).abs().max() < 1e-12
 
 
 def test_rotation_keeps_lengths_and_leaves_position_0_alone():
     x = noise(torch.empty(B, H, T, D, dtype=torch.float64))
-    assert (rotate(x).norm(dim=-1) - x.norm(dim=-1)).abs().max() < 1e-12
-    assert torch.equal(rotate(x)[:, :, 0], x[:, :, 0])
-    assert not torch.allclose(rotate(x)[:, :, 1], x[:, :, 1])
+    assert (apply_rotary(x).norm(dim=-1) - x.norm(dim=-1)).abs().max() < 1e-12
+    assert torch.equal(apply_rotary(x)[:, :, 0], x[:, :, 0])
+    assert not torch.allclose(apply_rotary(x)[:, :, 1], x[:, :, 1])
 
 
 def test_turned_products_depend_on_distance_alone():
     query = noise(torch.empty(B, H, T, D, dtype=torch.float64))
     key = noise(torch.empty(B, H, S, D, dtype=torch.float64), seed=2)
-    here = rotate(query) @ rotate(key).transpose(-2, -1)  # (B, H, T, S)
+    here = apply_rotary(query) @ apply_rotary(key).transpose(-2, -1)  # (B, H, T, S)
     for shift in (1, 13, 101):
-        there = rotate(query, shift) @ rotate(key, shift).transpose(
+        there = apply_rotary(query, shift) @ apply_rotary(key, shift).transpose(
             -2, -1
         )  # (B, H, T, S)
         assert (here - there).abs().max() < 1e-12
-    elsewhere = rotate(query, 1) @ rotate(key).transpose(-2, -1)  # (B, H, T, S)
+    elsewhere = apply_rotary(query, 1) @ apply_rotary(key).transpose(
+        -2, -1
+    )  # (B, H, T, S)
     assert (here - elsewhere).abs().max() > 0.1
 
 

@@ -171,7 +171,7 @@ def test_the_pad_may_be_any_id():
     logits[..., [PAD, 5]] = logits[..., [5, PAD]]
     assert_same(other(*names), logits, "with another pad")
     other.decode(names[1], other.encode(names[0]), cache=cache)
-    assert torch.equal(cache.keep, padding_mask(target))
+    assert torch.equal(cache.mask, padding_mask(target))
 
 
 def test_the_memory_at_pads_is_not_looked_at():
@@ -216,7 +216,7 @@ def test_in_steps_through_a_cache_it_is_the_full_pass(n_layers, pieces):
         for piece in target.split(pieces, dim=1)
     ]
     assert_same(torch.cat(steps, dim=1), lstm(source, target), "in steps")
-    assert torch.equal(cache.keep, padding_mask(target)) and cache.length == T
+    assert torch.equal(cache.mask, padding_mask(target)) and cache.length == T
 
 
 def test_a_cache_follows_the_rows_a_search_keeps():

@@ -1,6 +1,5 @@
 """Speculative decoding: whatever is guessed, the answer is greedy decoding's."""
 
-import copy
 import random
 
 import pytest
@@ -161,35 +160,6 @@ def test_a_state_cannot_be_cropped(layers):
     source = symbols(S, SOURCE_VOCAB)[:1]
     with pytest.raises(TypeError, match="layers must keep"):
         speculative_decode(model, source, START, STOP, 5, lambda said: [])
-
-
-def test_a_cache_is_cropped_to_what_it_holds():
-    cache = KeyValueCache()
-    with pytest.raises(ValueError, match="length must be 1 to 0, got 1"):
-        cache.crop(1)
-    cache.extend(torch.ones(1, 1, 1, 3, dtype=torch.bool))
-    for length in (-1, 0, 4):
-        with pytest.raises(
-            ValueError, match=f"length must be 1 to 3, got {length}"
-        ):
-            cache.crop(length)
-    cache.append("layer", *torch.zeros(2, 1, 2, 5, 6))
-    with pytest.raises(TypeError, match="layers must keep"):
-        cache.crop(2)  # five keys, of three positions
-    cache.clear()
-    cache["network"] = torch.zeros(2, 1, 3, 6)  # a state of three layers
-    with pytest.raises(TypeError, match="layers must keep"):
-        cache.crop(2)
-
-
-def test_a_copied_cache_has_a_memory_of_its_own():
-    model, source = lively(), symbols(S, SOURCE_VOCAB)
-    cache = KeyValueCache()
-    model.decode(symbols(T, V)[:, :2], model.encode(source), cache=cache)
-    other = copy.copy(cache)
-    other.select(torch.tensor([2, 0]))
-    assert {len(key) for key, _ in cache.memory.values()} == {len(source)}
-    assert {len(key) for key, _ in other.memory.values()} == {2}
 
 
 def test_a_cropped_cache_is_one_that_never_saw_more():

@@ -23,8 +23,8 @@ EACH = {
     "self_attention.output_projection": "attention.o_proj",
     "add_norm.0.norm": "layernorm_before",
     "add_norm.1.norm": "layernorm_after",
-    "feed_forward.expand": "mlp.fc1",
-    "feed_forward.contract": "mlp.fc2",
+    "feed_forward.linear_1": "mlp.fc1",
+    "feed_forward.linear_2": "mlp.fc2",
 }
 NAMES = {
     "project": "vit.embeddings.patch_embeddings.projection",
@@ -73,7 +73,11 @@ def pairs(ours, theirs):
     known = dict(theirs.named_parameters())
     embeddings = theirs.vit.embeddings
     yield "class_token", ours.class_token, embeddings.cls_token
-    yield "places", ours.places, embeddings.position_embeddings
+    yield (
+        "position_embedding",
+        ours.position_embedding,
+        embeddings.position_embeddings,
+    )
     for name, its in NAMES.items():
         for part in ("weight", "bias"):
             yield (
@@ -159,7 +163,7 @@ def test_projecting_patches_is_a_convolution():
         convolution.weight.copy_(weight)
         convolution.bias.copy_(model.project.bias)
         wanted = convolution(image).flatten(2).mT  # (B, S, 30)
-        found = model.embed(image) - model.places
+        found = model.embed(image) - model.position_embedding
     assert torch.allclose(found[:, 1:], wanted, rtol=0, atol=1e-12)
     assert torch.equal(found[:, :1], (model.class_token + 0 * found[:, :1]))
 
@@ -171,9 +175,9 @@ def test_without_positions_the_patches_are_a_set():
     cut = cut.flatten(2, 3)[:, :, order].view_as(cut)  # (B, C, 7, 3, 2, 13)
     mixed = cut.permute(0, 1, 2, 4, 3, 5).reshape_as(image)  # (B, C, 14, 39)
     without, learned = vit(positions="none"), vit()
-    assert not hasattr(without, "places")
+    assert not hasattr(without, "position_embedding")
     assert torch.allclose(without(image), without(mixed), rtol=0, atol=1e-10)
-    nn.init.normal_(learned.places)
+    nn.init.normal_(learned.position_embedding)
     assert not torch.allclose(learned(image), learned(mixed), rtol=0, atol=1e-3)
 
 
@@ -182,14 +186,14 @@ def test_what_parameters_start_as():
     model = ViT(
         TransformerConfig(64, 64, positions="learned"), (32, 32), (4, 4), 10
     )
-    for table in (model.places, model.class_token):
+    for table in (model.position_embedding, model.class_token):
         assert 0.017 < table.std() < 0.023
     assert not model.project.bias.any() and not model.output.bias.any()
 
 
 def test_dropout_falls_on_the_embedding():
     model = vit(dropout=0.5).train()
-    nn.init.ones_(model.places)
+    nn.init.ones_(model.position_embedding)
     assert 0.4 < (model.embed(pictures()) == 0).double().mean() < 0.6
 
 

@@ -90,7 +90,7 @@ def test_the_map_is_the_mean_of_their_heads(ours):
             parameter.normal_(std=0.3)
         embedding = small.target_embedding
         embedding.tokens.weight.copy_(decoder.embed_tokens.weight)
-        embedding.places.weight.copy_(decoder.embed_positions.weight)
+        embedding.position_embedding.weight.copy_(decoder.embed_positions.weight)
         for layer, other in zip(small.decoder.layers, decoder.layers, strict=True):
             attentions = (
                 (layer.self_attention, other.self_attn),
@@ -107,8 +107,8 @@ def test_the_map_is_the_mean_of_their_heads(ours):
                     }
                     part = getattr(mine, f"{name}_projection")
                     part.load_state_dict(getattr(its, short[name]).state_dict())
-            layer.feed_forward.expand.load_state_dict(other.fc1.state_dict())
-            layer.feed_forward.contract.load_state_dict(other.fc2.state_dict())
+            layer.feed_forward.linear_1.load_state_dict(other.fc1.state_dict())
+            layer.feed_forward.linear_2.load_state_dict(other.fc2.state_dict())
             norms = (
                 other.self_attn_layer_norm,
                 other.encoder_attn_layer_norm,

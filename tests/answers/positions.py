@@ -5,7 +5,7 @@ import math
 import torch
 
 from tfbook.exercises import positions as exercises
-from tfbook.model.positions import rotate
+from tfbook.model.positions import apply_rotary
 
 
 def halves(x, base=10_000, sign=1, first=0, mixed=-1):
@@ -36,7 +36,7 @@ WRONG = [
     (exercises.check_full_turn, 62.8, "i counts pairs"),
     (exercises.check_full_turn, 10_000, "when is it 2π"),
     (exercises.check_full_turn, True, "give one number"),
-    (exercises.check_rotate_halves, rotate, "turns neighbours"),
+    (exercises.check_rotate_halves, apply_rotary, "turns neighbours"),
     (exercises.check_rotate_halves, slip(mixed=1), "no rotation"),
     (exercises.check_rotate_halves, slip(first=1), "position 0"),
     (exercises.check_rotate_halves, slip(sign=-1), "other angles"),

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from tfbook.decoding.prepare import decoding, prepare
-from tfbook.model.cache import KeyValueCache
+from tfbook.fast.cache import BeamCache
 from tfbook.model.checks import check_count, check_number
 
 
@@ -43,7 +43,13 @@ def beam_search_nbest(
     check_count("beam", beam)
     check_number("length_penalty", length_penalty)
     memory, source_mask, prefix = prepare(model, source, start, stop, max_length)
-    beams, cache = Beams(len(prefix), beam, prefix.device), KeyValueCache()
+    beams, cache = Beams(len(prefix), beam, prefix.device), BeamCache(beam)
+    if memory is not None:
+        memory = memory.repeat_interleave(beam, dim=0)  # (B·beam, S, d_model)
+    if source_mask is not None:
+        source_mask = source_mask.repeat_interleave(
+            beam, dim=0
+        )  # (B·beam, 1, 1, S)
     new = prefix.repeat_interleave(beam, dim=0)  # (B·beam, T)
     for _ in range(max_length):
         # (B·beam, T, V)
@@ -51,10 +57,9 @@ def beam_search_nbest(
         rows = beams.grow(logits[:, -1], stop)  # (B·beam,)
         if not beams.searched:
             break
-        if memory is not None and len(rows) < beam * len(memory):
-            own = rows[::beam] // beam  # (B,), of fewer rows
-            memory = memory[own]
-            source_mask = None if source_mask is None else source_mask[own]
+        if len(rows) < len(new):  # fewer sources are searched on
+            memory = None if memory is None else memory[rows]
+            source_mask = None if source_mask is None else source_mask[rows]
         cache.select(rows)
         new = beams.ids[:, -1:]  # (B·beam, 1)
     return beams.ranked(length_penalty)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from tfbook.exercises.report import checked
-from tfbook.model.positions import rotate
+from tfbook.model.positions import apply_rotary
 
 
 @checked
@@ -28,7 +28,8 @@ def _halves(x):
     """The pairs (i, i + D/2) turned, by way of neighbours."""
     neighbours = torch.stack(x.chunk(2, dim=-1), dim=-1).flatten(-2)  # (B, H, T, D)
     return torch.cat(
-        (rotate(neighbours)[..., 0::2], rotate(neighbours)[..., 1::2]), dim=-1
+        (apply_rotary(neighbours)[..., 0::2], apply_rotary(neighbours)[..., 1::2]),
+        dim=-1,
     )
 
 
@@ -40,7 +41,7 @@ def check_rotate_halves(answer):
     turned, wanted = answer(x.clone()), _halves(x)
     if not isinstance(turned, torch.Tensor) or turned.shape != x.shape:
         return f"return a tensor of the input's shape, {tuple(x.shape)}"
-    if torch.allclose(turned, rotate(x)):
+    if torch.allclose(turned, apply_rotary(x)):
         return "that turns neighbours, as the library does; i goes with i + D/2"
     if not torch.allclose(turned.norm(dim=-1), x.norm(dim=-1)):
         return "the norms changed, so this is no rotation: look at the signs"

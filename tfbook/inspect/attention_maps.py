@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import torch
 
+from tfbook.inspect.modes import evaluating
+
 KINDS = {  # of attention: the stack it is in, its name in a layer
     "encoder": ("encoder", "self_attention"),
     "decoder": ("decoder", "self_attention"),
@@ -24,41 +26,45 @@ def attention_layers(model, kind):
 
 
 def attention_maps(model, kind, source, target):
-    """The attention weights in all L layers while a Transformer is taught source (B, S)
-    and target (B, T + 1), start and stop included.
+    """The attention weights in all L layers, without dropout, while a Transformer reads
+    source (B, S) and target (B, T + 1), start and stop included.
 
     kind: as in `attention_layers`, with its ValueError. Returns (B, L, H, T, S), where
     row t predicts target[:, t + 1]; (…, S, S) in the encoder, (…, T, T) in the decoder.
     """
-    with watching(attention_layers(model, kind)) as seen, torch.no_grad():
+    layers = attention_layers(model, kind)
+    with evaluating(model), torch.no_grad(), watching(layers) as weights:
         model(source, target[:, :-1])
-    return torch.stack(seen, dim=1)  # (B, L, H, T, S)
+    return torch.stack(weights, dim=1)  # (B, L, H, T, S)
 
 
 @contextmanager
 def watching(layers):
-    """A list that grows by the weights (B, H, T, S) of each call, in eval, uncached."""
-    seen = []
+    """A list that grows by the weights (B, H, T, S) of each call of these attentions, for
+    models in eval mode and without a cache.
+    """
+    weights = []
 
     def look(attention, inputs):
-        seen.append(attention.forward(*inputs, need_weights=True)[1])
+        weights.append(attention.forward(*inputs, need_weights=True)[1])
 
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
-        yield seen
+        yield weights
     finally:
         for hook in hooks:
             hook.remove()
 
 
 def image_attention_maps(model, image):
-    """The attention weights in all L layers of a `ViT` while it looks at pictures (B, C,
-    height, width): (B, L, H, 1 + S, 1 + S), the class token's row and column first.
+    """The attention weights in all L layers of a `ViT`, without dropout, while it looks at
+    pictures (B, C, height, width): (B, L, H, 1 + S, 1 + S), the class token's row and
+    column first.
     """
     layers = [layer.self_attention for layer in model.encoder.layers]
-    with watching(layers) as seen, torch.no_grad():
+    with evaluating(model), torch.no_grad(), watching(layers) as weights:
         model(image)
-    return torch.stack(seen, dim=1)  # (B, L, H, 1 + S, 1 + S)
+    return torch.stack(weights, dim=1)  # (B, L, H, 1 + S, 1 + S)
 
 
 def rollout(maps):

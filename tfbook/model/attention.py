@@ -1,10 +1,10 @@
-"""Attention: the function, its fused twin, and the layer of several heads."""
+"""Attention: the function of the paper's equation 1, and the layer of several heads."""
 
 import math
 
-import torch
 import torch.nn.functional as F
-from torch import nn
+from jaxtyping import Bool, Float
+from torch import Tensor, finfo, nn
 
 from tfbook.model.checks import (
     check_attention,
@@ -12,12 +12,16 @@ from tfbook.model.checks import (
     check_probability,
     check_vectors,
 )
-from tfbook.model.dropout import dropout as drop
-from tfbook.model.packing import PackedMask
-from tfbook.model.positions import rotate
+from tfbook.model.positions import apply_rotary
 
 
-def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
+def scaled_dot_product_attention(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B H S D"],
+    value: Float[Tensor, "B H S D_value"],
+    mask: Bool[Tensor, "..."] | None = None,
+    dropout: float = 0.0,
+) -> tuple[Float[Tensor, "B H T D_value"], Float[Tensor, "B H T S"]]:
     r"""$\text{Attention}(Q, K, V) = \text{softmax}(Q K^\top / \sqrt{d_k})\, V$
     (Vaswani et al. 2017, equation 1).
 
@@ -29,49 +33,17 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     inputs of the wrong dtype, ValueError for shapes or devices that do not fit.
     """
     check_attention(query, key, value, mask, dropout)
-    d_head = key.size(-1)
+    # divided first: in 16 bits the product of two long vectors could overflow
+    query = query / math.sqrt(query.size(-1))
     scores = query @ key.transpose(-2, -1)  # (B, H, T, S)
-    scores /= math.sqrt(d_head)
     if mask is not None:
-        scores += below(mask, scores.dtype)
+        # not -inf: a row without any key would become NaN, and so would its gradient
+        scores = scores.masked_fill(~mask, finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
-    if mask is not None and any_row_is_empty(mask):  # uniform now: make it zero
-        weights = weights.masked_fill(~mask, 0.0)
-    weights = drop(weights, dropout)
+    if mask is not None:
+        weights = weights.masked_fill(~mask, 0.0)  # of a row without any key
+    weights = F.dropout(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
-
-
-def below(mask, dtype):
-    """What to add to scores: 0 where the mask is True, elsewhere so little that softmax
-    gives 0. Not -inf: a row without any key shall stay finite. Shape and axes of mask.
-    """
-    lowest = torch.finfo(dtype).min / 2
-    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, lowest)
-
-
-def any_row_is_empty(mask):
-    """Whether a query may attend to nothing; perhaps, where a look would cost more than
-    it saves, on another device or while compiling.
-    """
-    if mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return True
-    return not mask.any(dim=-1).all()
-
-
-def fused_attention(query, key, value, mask=None, dropout=0.0):
-    """The same output, (B, H, T, D), from PyTorch's fused kernel.
-
-    It never stores the weights (B, H, T, S), but where the kernel is the slower way:
-    on a CPU with dropout, and in training in bfloat16 below a thousand keys. Equation,
-    shapes and errors are those of `scaled_dot_product_attention`.
-    """
-    narrow = query.dtype == torch.bfloat16 and query.requires_grad
-    if query.device.type == "cpu" and (dropout or (narrow and key.size(-2) < 1000)):
-        return scaled_dot_product_attention(query, key, value, mask, dropout)[0]
-    check_attention(query, key, value, mask, dropout)
-    # the kernel wants (T, S)
-    mask = None if mask is None else torch.atleast_2d(mask)
-    return F.scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
 class MultiHeadAttention(nn.Module):
@@ -81,20 +53,23 @@ class MultiHeadAttention(nn.Module):
 
     Called with query (B, T, d_model), key and value (B, S, d_model) and a boolean
     mask broadcastable to (B, H, T, S); returns the output (B, T, d_model) and the
-    weights (B, H, T, S), or None unless need_weights. Without weights it takes the
-    fused path. rotary: turn queries and keys by their positions. cache: a
-    `KeyValueCache`; in self-attention the new keys and values are appended to it
-    and the queries see them all; with static=True, for a memory that does not
-    change, they are computed once and used again, whatever key and value are then.
-    With a `PackedMask`, queries and output are packed, (1, N, d_model), keys and values
-    (1, M, d_model). Raises ValueError or TypeError naming the argument.
+    weights (B, H, T, S), or None unless need_weights. rotary: rotate queries and keys by
+    their positions. cache: what a `LayerCache` keeps of this attention; then key and
+    value hold the new positions alone. `inner_attention` is the part that another
+    kernel can replace. Raises ValueError or TypeError naming the argument.
     """
 
-    def __init__(self, d_model, n_heads, dropout=0.0, *, rotary=False):
+    inner_attention = staticmethod(scaled_dot_product_attention)
+
+    def __init__(self, d_model, n_heads, dropout=0.0, rotary=False):
         super().__init__()
         check_heads(d_model, n_heads, rotary)
         check_probability("dropout", dropout)
-        self.n_heads, self.d_head = n_heads, d_model // n_heads
+        self.d_model, self.n_heads, self.d_head = (
+            d_model,
+            n_heads,
+            d_model // n_heads,
+        )
         self.dropout, self.rotary = dropout, rotary
         self.query_projection = nn.Linear(d_model, d_model)
         self.key_projection = nn.Linear(d_model, d_model)
@@ -103,51 +78,44 @@ class MultiHeadAttention(nn.Module):
 
     def forward(
         self,
-        query,
-        key,
-        value,
-        mask=None,
-        need_weights=False,
+        query: Float[Tensor, "B T d_model"],
+        key: Float[Tensor, "B S d_model"],
+        value: Float[Tensor, "B S d_model"],
+        mask: Bool[Tensor, "..."] | None = None,
+        need_weights: bool = False,
         *,
         cache=None,
-        static=False,
-    ):
-        check_vectors("query", query, self.query_projection.weight)
-        if key is not query or value is not query:
-            check_vectors("key", key, self.query_projection.weight)
-            check_vectors("value", value, self.query_projection.weight)
-        if not isinstance(mask, PackedMask):
-            mask = PackedMask(mask)
-        mask, queries, keys = mask
-        # (B, H, T, D)
-        query = self._split(queries.unpack(self.query_projection(query)))
-        # (B, H, S, D) each
-        key, value = self._keys_and_values(key, value, cache, static, keys)
+    ) -> tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T all"] | None]:
+        check_vectors(self, self.d_model, query=query, key=key, value=value)
+        query = self.split_heads(self.query_projection(query))  # (B, H, T, D)
+        if cache is None:
+            key, value = self.keys_and_values(key, value)  # (B, H, S, D) each
+        else:
+            key, value = cache.update(self, key, value)  # (B, H, past + S, D) each
         if self.rotary:
             past = 0 if cache is None else key.size(-2) - query.size(-2)
-            query = rotate(query, past)
-        inputs = query, key, value, mask, self.dropout if self.training else 0.0
-        if need_weights:
-            output, weights = scaled_dot_product_attention(*inputs)
-        else:
-            output, weights = fused_attention(*inputs), None
+            query = apply_rotary(query, past)
+        dropout = self.dropout if self.training else 0.0
+        output, weights = self.inner_attention(query, key, value, mask, dropout)
         output = output.transpose(1, 2).flatten(2)  # (B, T, d_model)
-        # (B, T, d_model), or (1, N, d_model) where queries are packed
-        return self.output_projection(queries.pack(output)), weights
+        return self.output_projection(output), weights if need_weights else None
 
-    def _split(self, x):
-        heads = x.unflatten(-1, (self.n_heads, self.d_head))  # (B, T, H, D)
-        return heads.transpose(1, 2)  # (B, H, T, D)
+    def keys_and_values(
+        self,
+        key: Float[Tensor, "B S d_model"],
+        value: Float[Tensor, "B S d_model"],
+        past: int = 0,
+    ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
+        """The keys and values of all heads, (B, H, S, D) each; the first stands at
+        position `past`.
+        """
+        key = self.split_heads(self.key_projection(key))  # (B, H, S, D)
+        value = self.split_heads(self.value_projection(value))  # (B, H, S, D)
+        return apply_rotary(key, past) if self.rotary else key, value
 
-    def _keys_and_values(self, key, value, cache, static, packing):
-        if static and cache is not None and self in cache.memory:
-            return cache.memory[self]
-        past = cache[self][0].size(-2) if cache is not None and self in cache else 0
-        # (B, H, S, D) each
-        key = self._split(packing.unpack(self.key_projection(key)))
-        value = self._split(packing.unpack(self.value_projection(value)))
-        if self.rotary:
-            key = rotate(key, past)
-        if static and cache is not None:
-            return cache.memory.setdefault(self, (key, value))
-        return (key, value) if cache is None else cache.append(self, key, value)
+    def split_heads(
+        self, x: Float[Tensor, "B T d_model"]
+    ) -> Float[Tensor, "B H T D"]:
+        """(B, T, d_model) to (B, H, T, D): each head takes its slice of the width."""
+        x = x.unflatten(-1, (self.n_heads, self.d_head))  # (B, T, H, D)
+        return x.transpose(1, 2)  # (B, H, T, D)

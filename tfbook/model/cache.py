@@ -1,86 +1,144 @@
-"""What a decoder remembers from one step to the next."""
+"""What a decoder remembers from one step to the next: keys and values."""
+
+from collections import defaultdict
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 
-class KeyValueCache(dict):
-    """What decoding need not compute again: the keys and values of each layer.
+class PastKeysAndValues:
+    """The keys and values of one self-attention, (B, H, past, D) each: they grow."""
 
-    It maps an attention layer to the pair it has seen so far, (B, H, S, D) each;
-    `memory` maps one to a pair that does not grow, that of an encoder's memory.
+    def __init__(self):
+        self.pair = None
 
-    Made empty by the caller and passed to every step of one sequence, never of another; a
-    step then takes only the symbols that are new. keep: (B, 1, 1, S), the padding mask of the
-    target symbols so far, or None before the first step. Raises ValueError when the
-    batch changes.
+    @property
+    def length(self) -> int:
+        """How many positions have been seen."""
+        return 0 if self.pair is None else self.pair[0].size(-2)
+
+    def update(self, attention, key, value):
+        """All keys and values, (B, H, past + T, D) each; key and value, (B, T, d_model),
+        hold the new positions. Raises ValueError for another batch than before.
+        """
+        new = attention.keys_and_values(
+            key, value, self.length
+        )  # (B, H, T, D) each
+        if self.pair is not None:
+            check_batch(key, self.pair[0])
+            both = zip(self.pair, new, strict=True)
+            new = tuple(torch.cat(pair, dim=-2) for pair in both)
+        self.pair = new
+        return new
+
+    def select(self, rows):
+        """Keep these rows of the batch, in this order."""
+        if self.pair is not None:
+            self.pair = tuple(x[rows] for x in self.pair)
+
+    def crop(self, length):
+        """Keep the first `length` positions."""
+        if self.pair is not None:
+            self.pair = tuple(x[:, :, :length] for x in self.pair)
+
+
+class MemoryKeysAndValues:
+    """The keys and values of one cross-attention, (B, H, S, D) each: the memory stays
+    the same, so they are computed once.
     """
 
     def __init__(self):
-        super().__init__()
-        self.keep, self.memory = None, {}
+        self.pair = None
+
+    def update(self, attention, memory, value):
+        """The keys and values, whatever memory and value (B, S, d_model) are later."""
+        if self.pair is None:
+            self.pair = attention.keys_and_values(memory, value)
+        return self.pair
+
+    select = PastKeysAndValues.select
+
+
+class LayerCache:
+    """What one decoder layer remembers: `past`, for its self-attention, and `memory`, for
+    its cross-attention.
+    """
+
+    def __init__(self):
+        self.past, self.memory = PastKeysAndValues(), MemoryKeysAndValues()
+
+
+class KeyValueCache:
+    """What decoding need not compute again.
+
+    Made empty by the caller and passed to every step of one sequence, never of another;
+    a step then takes only the symbols that are new. layers: a `LayerCache` a layer, by
+    its number. mask: (B, 1, 1, past), the padding mask of the target symbols so far, or
+    None before the first step. state: what another architecture carries along instead,
+    a tuple of tensors (B, …), such as an LSTM's. Raises ValueError when the batch
+    changes.
+    """
+
+    def __init__(self):
+        self.layers = defaultdict(LayerCache)
+        self.mask = self.state = None
 
     @property
-    def length(self):
+    def length(self) -> int:
         """How many target positions have been seen."""
-        return 0 if self.keep is None else self.keep.size(-1)
+        return 0 if self.mask is None else self.mask.size(-1)
 
-    def append(self, layer, key, value):
-        """Add a layer's new keys and values, (B, H, T, D) each.
-
-        Returns all of them, (B, H, past + T, D) each. Raises ValueError when their
-        batch is not the cached one.
-        """
-        if layer in self:
-            past_key, past_value = self[layer]
-            self._check_batch(key, past_key)
-            key = torch.cat((past_key, key), dim=-2)  # (B, H, past + T, D)
-            value = torch.cat((past_value, value), dim=-2)  # (B, H, past + T, D)
-        self[layer] = key, value
-        return key, value
-
-    def extend(self, keep):
+    def extend(self, mask: Bool[Tensor, "B 1 1 T"]) -> Bool[Tensor, "B 1 1 all"]:
         """Remember which new symbols are real; returns all, (B, 1, 1, past + T)."""
-        if self.keep is not None:
-            self._check_batch(keep, self.keep)
-            keep = torch.cat((self.keep, keep), dim=-1)  # (B, 1, 1, past + T)
-        self.keep = keep
-        return keep
+        if self.mask is not None:
+            check_batch(mask, self.mask)
+            mask = torch.cat((self.mask, mask), dim=-1)  # (B, 1, 1, past + T)
+        self.mask = mask
+        return mask
 
-    @staticmethod
-    def _check_batch(new, past):
-        if new.size(0) != past.size(0):
-            raise ValueError(
-                f"cache must hold the input's batch of {new.size(0)}, got {past.size(0)}"
-            )
+    def tensors(self):
+        """The keys and values of all layers, those of the memory included, as a list."""
+        pairs = [
+            kept.pair
+            for layer in self.layers.values()
+            for kept in (layer.past, layer.memory)
+        ]
+        return [x for pair in pairs if pair is not None for x in pair]
 
     def crop(self, length):
         """Forget all target positions but the first `length`. Raises ValueError when there
-        are fewer, TypeError for what can't be cut there, as a recurrent network's state.
+        are fewer, TypeError for a state, which can't be cut at a position.
         """
         if not 0 < length <= self.length:
             raise ValueError(f"length must be 1 to {self.length}, got {length}")
-        for key, _ in self.values():
-            if key.dim() != 4 or key.size(-2) != self.length:
-                shape = tuple(key.shape)
-                raise TypeError(f"layers must keep (B, H, S, D), got {shape}")
-        for layer, pair in self.items():  # (B, H, length, D) each
-            self[layer] = tuple(x[..., :length, :] for x in pair)
-        self.keep = self.keep[..., :length]  # (B, 1, 1, length)
+        if self.state is not None:
+            shapes = [tuple(x.shape) for x in self.state]
+            raise TypeError(
+                f"layers must keep keys and values, got states {shapes}"
+            )
+        for layer in self.layers.values():
+            layer.past.crop(length)
+        self.mask = self.mask[..., :length]  # (B, 1, 1, length)
 
     def select(self, rows):
-        """Keep these rows of the batch, in this order: a beam search's reordering. Rows
-        that share a row of memory must stay together. A copy of the cache keeps its own.
-        """
-        for layer, (key, value) in self.items():
-            self[layer] = key[rows], value[rows]
-        if self.memory:
-            ((key, _), *_) = self.memory.values()
-            # how many rows share one of the memory
-            share = len(self.keep) // len(key)
-            own = rows[::share] // share
-            # a long memory is dear to copy
-            if not torch.equal(own, torch.arange(len(key), device=rows.device)):
-                self.memory = dict(self.memory)
-                for layer, (key, value) in self.memory.items():
-                    self.memory[layer] = key[own], value[own]
-        self.keep = None if self.keep is None else self.keep[rows]
+        """Keep these rows of the batch, in this order: a beam search's reordering."""
+        self.select_memory(rows)
+        for layer in self.layers.values():
+            layer.past.select(rows)
+        if self.state is not None:
+            self.state = tuple(x[rows] for x in self.state)
+        self.mask = None if self.mask is None else self.mask[rows]
+
+    def select_memory(self, rows):
+        """Keep these rows of the memory, in this order."""
+        for layer in self.layers.values():
+            layer.memory.select(rows)
+
+
+def check_batch(new, past):
+    """Raise ValueError unless both have the same batch."""
+    if len(new) != len(past):
+        raise ValueError(
+            f"cache must hold the input's batch of {len(new)}, got {len(past)}"
+        )

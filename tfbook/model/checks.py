@@ -1,12 +1,14 @@
-"""Bad input, told plainly: every check of the model raises here, names the
-argument, and gives both values.
-"""
+"""Checks of input: each error names the argument and gives both values."""
 
 import torch
 
 
 def check_count(name, value, least=1):
-    """Raise unless value is an int of at least `least`."""
+    """Raise unless value is an int of at least `least`. While a model is traced or
+    exported, lengths may be symbols, which stand for any number.
+    """
+    if torch.jit.is_tracing() or isinstance(value, torch.SymInt):
+        return
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(
             f"{name} must be an int, got {value!r} of type {type(value).__name__}"
@@ -70,23 +72,31 @@ def check_ids(name, ids):
         )
 
 
-def check_vectors(name, x, weight):
-    """Raise unless x is (B, length, width), not empty, and fits the layer's weight
-    in width, dtype and device.
+def check_vectors(layer, width, **vectors):
+    """Raise unless each of the vectors is (B, length, width), not empty, and fits the
+    layer in dtype and device. What is given under several names is checked once.
     """
-    check_tensor(name, x)
-    width = weight.size(-1)
-    if x.dim() != 3 or x.size(-1) != width or x.numel() == 0:
-        raise ValueError(
-            f"{name} must have shape (B, length, {width}), neither of them 0, got {tuple(x.shape)}"
-        )
-    check_fits(name, x, weight)
+    checked = object()
+    for name, x in vectors.items():
+        if x is checked:
+            continue
+        check_tensor(name, x)
+        if x.dim() != 3 or x.size(-1) != width or x.numel() == 0:
+            raise ValueError(
+                f"{name} must have shape (B, length, {width}), neither of them 0, "
+                f"got {tuple(x.shape)}"
+            )
+        check_fits(name, x, layer)
+        checked = x
 
 
-def check_fits(name, x, weight):
-    """Raise unless x has the dtype, or under autocast a floating one, and the
-    device of weight.
+def check_fits(name, x, layer):
+    """Raise unless x has the device and the dtype, or under autocast a floating one, of
+    the layer's parameters. A layer whose weights a quantiser hides has none to ask.
     """
+    weight = next(layer.parameters(), None)
+    if weight is None:
+        return
     if x.dtype != weight.dtype and not (
         x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
     ):
@@ -146,15 +156,14 @@ def check_attention(query, key, value, mask, dropout=0.0):
         check_mask("mask", mask, (*query.shape[:3], key.size(-2)), query.device)
 
 
-def check_memory(memory, mask, target, attention, mask_name, cache=None):
-    """Raise unless memory and mask fit the attention layer and the target, ids or
-    vectors. With a cache, each row of memory may serve several rows of the target.
+def check_memory(memory, mask, target, decoder, mask_name):
+    """Raise unless memory (B, S, d_model) and mask fit the decoder and the target, ids or
+    vectors (B, T, …).
     """
-    check_vectors("memory", memory, attention.query_projection.weight)
+    check_vectors(decoder, decoder.d_model, memory=memory)
     rows, n = memory.size(0), target.size(0)
-    if n % rows or (n != rows and cache is None):
+    if rows != n:
         raise ValueError(f"memory must have the target's batch of {n}, got {rows}")
     if mask is not None:
-        queries = n // rows * target.size(1)
-        shape = (rows, attention.n_heads, queries, memory.size(1))
+        shape = (rows, decoder.n_heads, target.size(1), memory.size(1))
         check_mask(mask_name, mask, shape, memory.device)

@@ -1,10 +1,11 @@
 """GPT: a decoder alone, which reads its own output."""
 
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from tfbook.model.checks import check_ids
 from tfbook.model.layers import InputEmbedding, init_weights
-from tfbook.model.masks import causal_mask, needed
+from tfbook.model.masks import causal_mask
 from tfbook.model.transformer import Decoder
 
 
@@ -34,10 +35,12 @@ class GPT(nn.Module):
         if config.tie_embeddings:
             self.output.weight = self.target_embedding.tokens.weight
 
-    def forward(self, target):
+    def forward(self, target: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.decode(target)  # (B, T, V)
 
-    def decode(self, target, memory=None, source_mask=None, cache=None):
+    def decode(
+        self, target: Int[Tensor, "B T"], memory=None, source_mask=None, cache=None
+    ) -> Float[Tensor, "B T V"]:
         """Target ids (B, T) to logits (B, T, V); memory and source_mask are None.
 
         With a `KeyValueCache`, target holds only the ids that are new since the last
@@ -50,7 +53,6 @@ class GPT(nn.Module):
             cache.extend(target.new_ones(target.shape).bool()[:, None, None])
         # (1, 1, T, past + T)
         mask = causal_mask(target.size(1), past, target.device)
-        mask = mask if cache is None else needed(mask)
         # (B, T, d_model)
         x = self.decoder(x, memory, mask, source_mask, cache=cache)
         return self.output(x)  # (B, T, V)

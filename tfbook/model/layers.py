@@ -1,14 +1,14 @@
-"""Between attention and the whole: feed-forward, Add & Norm, layers, the way in."""
+"""Feed-forward, Add & Norm, the layers of encoder and decoder, and the embedding of ids."""
 
 import math
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from tfbook.model.attention import MultiHeadAttention
 from tfbook.model.checks import check_device, check_ids
-from tfbook.model.dropout import Dropout
 from tfbook.model.positions import sinusoidal_positions
 
 
@@ -22,17 +22,19 @@ class FeedForward(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.expand = nn.Linear(config.d_model, config.d_ff)
-        self.contract = nn.Linear(config.d_ff, config.d_model)
-        self.dropout = Dropout(config.dropout)
+        self.linear_1 = nn.Linear(config.d_model, config.d_ff)
+        self.linear_2 = nn.Linear(config.d_ff, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
         self.activation = config.activation
 
-    def forward(self, x):
-        x = activate(self.expand(x), self.activation)  # (B, T, d_ff)
-        return self.contract(self.dropout(x))  # (B, T, d_model)
+    def forward(
+        self, x: Float[Tensor, "B T d_model"]
+    ) -> Float[Tensor, "B T d_model"]:
+        x = activate(self.linear_1(x), self.activation)  # (B, T, d_ff)
+        return self.linear_2(self.dropout(x))  # (B, T, d_model)
 
 
-def activate(x, name):
+def activate(x: Float[Tensor, "..."], name: str) -> Float[Tensor, "..."]:
     r"""$\max(0, x)$ for "relu", $x\,\Phi(x)$ for "gelu", or its tanh approximation."""
     if name == "relu":
         return F.relu(x)
@@ -50,23 +52,15 @@ class AddNorm(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
-        self.dropout = Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.pre = config.norm == "pre"
 
-    def forward(self, x, sublayer):
+    def forward(
+        self, x: Float[Tensor, "B T d_model"], sublayer
+    ) -> Float[Tensor, "B T d_model"]:
         if self.pre:
             return x + self.dropout(sublayer(self.norm(x)))  # (B, T, d_model)
         return self.norm(x + self.dropout(sublayer(x)))  # (B, T, d_model)
-
-
-def self_attention(config):
-    """The attention of a sequence to itself: it alone turns by rotary positions."""
-    return MultiHeadAttention(
-        config.d_model,
-        config.n_heads,
-        config.dropout,
-        rotary=config.positions == "rotary",
-    )
 
 
 class EncoderLayer(nn.Module):
@@ -82,7 +76,11 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(config)
         self.add_norm = nn.ModuleList(AddNorm(config) for _ in range(2))
 
-    def forward(self, x, mask=None):
+    def forward(
+        self,
+        x: Float[Tensor, "B S d_model"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "B S d_model"]:
         def attend(x):
             return self.self_attention(x, x, x, mask)[0]
 
@@ -95,8 +93,8 @@ class DecoderLayer(nn.Module):
 
     Source: Vaswani et al. 2017, section 3.1. x: (B, T, d_model); memory: (B, S,
     d_model); mask broadcastable to (B, H, T, past + T), memory_mask to (B, H, T,
-    S). cross_attention=False leaves that sublayer out, parameters included. Returns
-    (B, T, d_model).
+    S); cache: a `LayerCache`. cross_attention=False leaves that sublayer out,
+    parameters included. Returns (B, T, d_model).
     """
 
     def __init__(self, config, cross_attention=True):
@@ -111,23 +109,39 @@ class DecoderLayer(nn.Module):
             AddNorm(config) for _ in range(3 if cross_attention else 2)
         )
 
-    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
-        def attend(x):
-            return self.self_attention(x, x, x, mask, cache=cache)[0]
+    def forward(
+        self,
+        x: Float[Tensor, "B T d_model"],
+        memory: Float[Tensor, "B S d_model"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+        *,
+        cache=None,
+    ) -> Float[Tensor, "B T d_model"]:
+        past, fixed = (None, None) if cache is None else (cache.past, cache.memory)
 
-        def consult_memory(x):
-            # rows that share a memory ask it side by side, as positions do; of what is
-            # packed, one row asks one
-            asked = x.reshape(len(memory), -1, x.size(-1))  # (B, n·T, d_model)
-            answer, _ = self.cross_attention(
-                asked, memory, memory, memory_mask, cache=cache, static=True
-            )
-            return answer.view_as(x)
+        def attend(x):
+            return self.self_attention(x, x, x, mask, cache=past)[0]
+
+        def attend_to_memory(x):
+            return self.cross_attention(
+                x, memory, memory, memory_mask, cache=fixed
+            )[0]
 
         x = self.add_norm[0](x, attend)
         if memory is not None:
-            x = self.add_norm[1](x, consult_memory)
+            x = self.add_norm[1](x, attend_to_memory)
         return self.add_norm[-1](x, self.feed_forward)  # (B, T, d_model)
+
+
+def self_attention(config):
+    """The attention of a sequence to itself, which alone applies rotary positions."""
+    return MultiHeadAttention(
+        config.d_model,
+        config.n_heads,
+        config.dropout,
+        rotary=config.positions == "rotary",
+    )
 
 
 class InputEmbedding(nn.Module):
@@ -146,30 +160,36 @@ class InputEmbedding(nn.Module):
         self.tokens = nn.Embedding(vocab, config.d_model)
         self.scale = math.sqrt(config.d_model) if scaled else 1.0
         if config.positions == "learned":
-            self.places = nn.Embedding(config.max_length, config.d_model)
-        self.dropout = Dropout(config.dropout)
+            self.position_embedding = nn.Embedding(
+                config.max_length, config.d_model
+            )
+        self.dropout = nn.Dropout(config.dropout)
         self.positions, self.max_length = config.positions, config.max_length
 
-    def forward(self, ids, past=0, name="ids"):
+    def forward(
+        self, ids: Int[Tensor, "B T"], past: int = 0, name: str = "ids"
+    ) -> Float[Tensor, "B T d_model"]:
         self._check(ids, past, name)
         x = self.tokens(ids)  # (B, T, d_model)
         x = x * self.scale
         if self.positions == "sinusoidal":
             x = x + sinusoidal_positions(*x.shape[1:], past, like=x)  # (T, d_model)
         elif self.positions == "learned":
-            places = torch.arange(past, past + ids.size(1), device=ids.device)
-            x = x + self.places(places)  # (T, d_model)
+            positions = torch.arange(past, past + ids.size(1), device=ids.device)
+            x = x + self.position_embedding(positions)  # (T, d_model)
         return self.dropout(x)  # (B, T, d_model)
 
     def _check(self, ids, past, name):
         check_ids(name, ids)
         check_device(name, ids, "model", self.tokens.weight.device)
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return  # lengths and ids are symbols there
         if past + ids.size(1) > self.max_length:
             raise ValueError(
                 f"{name} must end by max_length={self.max_length}, got {past + ids.size(1)} symbols"
             )
-        if ids.is_meta or torch.compiler.is_compiling():
-            return  # the numbers themselves can't be looked at
+        if ids.is_meta:
+            return  # there are no ids to look at
         vocab = self.tokens.num_embeddings
         low, high = (int(bound) for bound in ids.aminmax())
         if low < 0 or high >= vocab:
@@ -197,5 +217,5 @@ def init_weights(model):
             tokens = module.tokens
             nn.init.normal_(tokens.weight, std=tokens.embedding_dim**-0.5)
             if module.positions == "learned":
-                nn.init.normal_(module.places.weight, std=0.02)
+                nn.init.normal_(module.position_embedding.weight, std=0.02)
     return model

@@ -1,11 +1,13 @@
 """Masks: who may attend to whom. Boolean, True = may attend; built only here."""
 
 import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 from tfbook.model.checks import check_count, check_ids
 
 
-def padding_mask(ids, pad=0):
+def padding_mask(ids: Int[Tensor, "B S"], pad: int = 0) -> Bool[Tensor, "B 1 1 S"]:
     r"""True where a key is a real symbol: $m_{b,s} = [ids_{b,s} \ne pad]$.
 
     Source: implied by batching; the paper masks only in section 3.2.3. ids: (B, S)
@@ -18,7 +20,9 @@ def padding_mask(ids, pad=0):
     return (ids != pad)[:, None, None, :]  # (B, 1, 1, S)
 
 
-def causal_mask(length, past=0, device=None):
+def causal_mask(
+    length: int, past: int = 0, device=None
+) -> Bool[Tensor, "1 1 T all"]:
     r"""True where the key is not later than the query: $m_{t,s} = [s \le past +
     t]$.
 
@@ -32,14 +36,3 @@ def causal_mask(length, past=0, device=None):
     check_count("past", past, least=0)
     keys = torch.arange(past + length, device=device)
     return (keys <= keys[past:, None])[None, None]  # (1, 1, T, past + T)
-
-
-def needed(mask):
-    """The mask, or None where it hides nothing and a look is cheap: on the CPU.
-
-    mask: boolean, of any shape, or None. It saves a decoded symbol some small kernels
-    a layer: unless there are pads, it may attend to all that came before it.
-    """
-    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return mask
-    return None if mask.all() else mask

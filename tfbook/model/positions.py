@@ -1,6 +1,8 @@
-"""Positions: how attention, which sees a set, learns in which order it came."""
+"""Positions: how attention, which sees a set, learns the order of its elements."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 BASE = 10_000.0
 
@@ -13,7 +15,9 @@ def _angles(length, n_pairs, width, past, like):
     return position[:, None] / BASE ** (2 * pair / width)  # (T, n_pairs)
 
 
-def sinusoidal_positions(length, d_model, past=0, *, like):
+def sinusoidal_positions(
+    length: int, d_model: int, past: int = 0, *, like: Tensor
+) -> Float[Tensor, "T d_model"]:
     r"""$PE_{p,2i} = \sin(p / 10000^{2i/d_\text{model}})$, $PE_{p,2i+1}$ its cosine.
 
     Source: Vaswani et al. 2017, section 3.5. Positions past … past + length - 1.
@@ -27,11 +31,13 @@ def sinusoidal_positions(length, d_model, past=0, *, like):
     return pairs.flatten(1)[:, :d_model].to(like.dtype)  # (T, d_model)
 
 
-def rotate(x, past=0):
-    r"""Turn each pair $(x_{2i}, x_{2i+1})$ at position $p$ by $p / 10000^{2i/D}$.
+def apply_rotary(
+    x: Float[Tensor, "B H T D"], past: int = 0
+) -> Float[Tensor, "B H T D"]:
+    r"""Rotate each pair $(x_{2i}, x_{2i+1})$ at position $p$ by $p / 10000^{2i/D}$.
 
-    Source: Su et al. 2021, RoFormer, equation 34. Queries and keys are turned,
-    values are not; the product of a turned query and a turned key depends on their
+    Source: Su et al. 2021, RoFormer, equation 34. Queries and keys are rotated,
+    values are not; the product of a rotated query and a rotated key depends on their
     distance alone. x: (B, H, T, D), D even; the first of the T stands at position
     `past`. Returns the same shape and dtype. Raises ValueError when D is odd.
     """
@@ -43,5 +49,8 @@ def rotate(x, past=0):
     angles = _angles(length, d_head // 2, d_head, past, x)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)  # (T, D/2)
     even, odd = x[..., 0::2], x[..., 1::2]  # (B, H, T, D/2)
-    turned = (even * cos - odd * sin, even * sin + odd * cos)  # (B, H, T, D/2) each
-    return torch.stack(turned, dim=-1).flatten(-2)  # (B, H, T, D)
+    rotated = (
+        even * cos - odd * sin,
+        even * sin + odd * cos,
+    )  # (B, H, T, D/2) each
+    return torch.stack(rotated, dim=-1).flatten(-2)  # (B, H, T, D)

@@ -1,6 +1,7 @@
 """The encoder-decoder of "Attention Is All You Need" (Vaswani et al. 2017)."""
 
-from torch import nn
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from tfbook.model.checks import check_ids, check_memory, check_vectors
 from tfbook.model.layers import (
@@ -9,8 +10,7 @@ from tfbook.model.layers import (
     InputEmbedding,
     init_weights,
 )
-from tfbook.model.masks import causal_mask, needed, padding_mask
-from tfbook.model.packing import PackedMask, Packing
+from tfbook.model.masks import causal_mask, padding_mask
 
 
 class Encoder(nn.Module):
@@ -19,20 +19,24 @@ class Encoder(nn.Module):
     Called with x (B, S, d_model) and a boolean mask broadcastable to (B, H, S, S);
     returns (B, S, d_model). It adds nothing to its input: embedding scale,
     positions and embedding dropout belong to the caller, rotary positions to
-    attention. With a `PackedMask`, x is packed, (1, N, d_model). Raises TypeError or
-    ValueError naming x or mask.
+    attention. Raises TypeError or ValueError naming x or mask.
     """
 
     def __init__(self, config):
         super().__init__()
+        self.d_model, self.n_heads = config.d_model, config.n_heads
         self.layers = nn.ModuleList(
             EncoderLayer(config) for _ in range(config.n_layers)
         )
         self.norm = final_norm(config)
         init_weights(self)
 
-    def forward(self, x, mask=None):
-        check_vectors("x", x, self.layers[0].self_attention.query_projection.weight)
+    def forward(
+        self,
+        x: Float[Tensor, "B S d_model"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "B S d_model"]:
+        check_vectors(self, self.d_model, x=x)
         for layer in self.layers:
             x = layer(x, mask)  # (B, S, d_model)
         return self.norm(x)  # (B, S, d_model)
@@ -45,15 +49,14 @@ class Decoder(nn.Module):
     broadcastable to (B, H, T, T) and a memory_mask broadcastable to (B, H, T, S);
     returns (B, T, d_model). The caller passes `causal_mask`: without it every
     position sees all others. With a `KeyValueCache`, x holds the new positions
-    alone, the mask covers (B, H, T, past + T), and a row of memory may serve several
-    rows of x that lie together. With two `PackedMask`s x is packed, (1, N, d_model), and
-    memory, (1, M, d_model). cross_attention=False makes a decoder-only stack.
-    Raises ValueError when a memory is missing, or given and not wanted; TypeError or
-    ValueError naming x, memory or mask when they do not fit.
+    alone, and the mask covers (B, H, T, past + T). cross_attention=False makes a
+    decoder-only stack. Raises ValueError when a memory is missing, or given and not
+    wanted; TypeError or ValueError naming x, memory or mask when they do not fit.
     """
 
     def __init__(self, config, cross_attention=True):
         super().__init__()
+        self.d_model, self.n_heads = config.d_model, config.n_heads
         self.cross_attention = cross_attention
         self.layers = nn.ModuleList(
             DecoderLayer(config, cross_attention) for _ in range(config.n_layers)
@@ -61,7 +64,23 @@ class Decoder(nn.Module):
         self.norm = final_norm(config)
         init_weights(self)
 
-    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
+    def forward(
+        self,
+        x: Float[Tensor, "B T d_model"],
+        memory: Float[Tensor, "B S d_model"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+        *,
+        cache=None,
+    ) -> Float[Tensor, "B T d_model"]:
+        self.check(x, memory, memory_mask)
+        for i, layer in enumerate(self.layers):
+            past = None if cache is None else cache.layers[i]
+            x = layer(x, memory, mask, memory_mask, cache=past)  # (B, T, d_model)
+        return self.norm(x)  # (B, T, d_model)
+
+    def check(self, x, memory, memory_mask):
+        """Raise unless the vectors x (B, T, d_model) and the memory fit this stack."""
         if self.cross_attention and memory is None:
             raise ValueError(
                 "memory must be (B, S, d_model) when cross_attention=True, got None"
@@ -70,13 +89,9 @@ class Decoder(nn.Module):
             raise ValueError(
                 f"memory must be None when cross_attention=False, got {tuple(memory.shape)}"
             )
-        first = self.layers[0].self_attention
-        check_vectors("x", x, first.query_projection.weight)
-        if memory is not None and not isinstance(memory_mask, PackedMask):
-            check_memory(memory, memory_mask, x, first, "memory_mask", cache)
-        for layer in self.layers:
-            x = layer(x, memory, mask, memory_mask, cache=cache)  # (B, T, d_model)
-        return self.norm(x)  # (B, T, d_model)
+        check_vectors(self, self.d_model, x=x)
+        if memory is not None:
+            check_memory(memory, memory_mask, x, self, "memory_mask")
 
 
 def final_norm(config):
@@ -94,9 +109,8 @@ class Transformer(nn.Module):
 
     Source: Vaswani et al. 2017, section 3 and figure 1. Called with source (B, S)
     and target (B, T) integers, padded with config.pad; returns logits (B, T, V).
-    Pads are masked inside, and no target position sees a later one. In training the
-    layers leave pads out but in attention; memory and logits are 0 there. Raises
-    TypeError or ValueError naming source or target.
+    Pads are masked inside, and no target position sees a later one. Raises TypeError
+    or ValueError naming source or target.
     """
 
     def __init__(self, config):
@@ -116,55 +130,48 @@ class Transformer(nn.Module):
         if config.tie_embeddings:
             self.output.weight = self.target_embedding.tokens.weight
 
-    def forward(self, source, target):
+    def forward(
+        self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
         memory = self.encode(source)  # (B, S, d_model)
         source_mask = self.mask_source(source)  # (B, 1, 1, S)
         return self.decode(target, memory, source_mask)  # (B, T, V)
 
-    def mask_source(self, source):
+    def mask_source(self, source: Int[Tensor, "B S"]) -> Bool[Tensor, "B 1 1 S"]:
         """Which of the source (B, S) is real: (B, 1, 1, S), False at pads. Raises
         TypeError or ValueError naming ids.
         """
         return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
-    def encode(self, source):
+    def encode(self, source: Int[Tensor, "B S"]) -> Float[Tensor, "B S d_model"]:
         """Source ids (B, S) to the memory (B, S, d_model).
 
         Raises TypeError or ValueError naming source.
         """
         x = self.source_embedding(source, name="source")  # (B, S, d_model)
-        mask = self.mask_source(source)  # (B, 1, 1, S)
-        packing = self.packing(x, mask)
-        x = self.encoder(packing.pack(x), packing.mask_for(mask, packing))
-        return packing.restore(x)  # (B, S, d_model)
+        return self.encoder(x, self.mask_source(source))  # (B, S, d_model)
 
-    def packing(self, x, keep):
-        """How x (B, T, d_model), real by keep (B, 1, 1, T), goes through a stack."""
-        return Packing(x.shape[:2], keep) if self.training else Packing()
-
-    def decode(self, target, memory, source_mask=None, cache=None):
+    def decode(
+        self,
+        target: Int[Tensor, "B T"],
+        memory: Float[Tensor, "B S d_model"],
+        source_mask: Bool[Tensor, "..."] | None = None,
+        cache=None,
+    ) -> Float[Tensor, "B T V"]:
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
 
         source_mask: (B, 1, 1, S), True where the memory is of a real symbol. With a
-        `KeyValueCache`, target holds only the ids that are new since the last call, and
-        each row of memory may serve n rows of target that lie together, (B·n, T).
+        `KeyValueCache`, target holds only the ids that are new since the last call.
         Raises TypeError or ValueError naming target, memory or source_mask.
         """
         check_ids("target", target)
-        first = self.decoder.layers[0].self_attention
-        check_memory(memory, source_mask, target, first, "source_mask", cache)
+        check_memory(memory, source_mask, target, self.decoder, "source_mask")
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
-        keep = padding_mask(target, self.config.pad)  # (B, 1, 1, T)
+        mask = padding_mask(target, self.config.pad)  # (B, 1, 1, T)
         if cache is not None:
-            keep = cache.extend(keep)  # (B, 1, 1, past + T)
+            mask = cache.extend(mask)  # (B, 1, 1, past + T)
         # (B, 1, T, past + T)
-        mask = keep & causal_mask(target.size(1), past, target.device)
-        if cache is None:
-            mine, theirs = self.packing(x, keep), self.packing(memory, source_mask)
-        else:  # earlier keys lie in rows already
-            mine = theirs = Packing()
-            mask, source_mask = needed(mask), needed(source_mask)
-        masks = mine.mask_for(mask, mine), mine.mask_for(source_mask, theirs)
-        x = self.decoder(mine.pack(x), theirs.pack(memory), *masks, cache=cache)
-        return mine.restore(self.output(x))  # (B, T, V)
+        mask = mask & causal_mask(target.size(1), past, target.device)
+        x = self.decoder(x, memory, mask, source_mask, cache=cache)
+        return self.output(x)  # (B, T, V)

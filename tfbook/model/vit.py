@@ -1,15 +1,17 @@
 """The Vision Transformer: a picture is a sequence of patches."""
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from tfbook.model.checks import check_count
-from tfbook.model.dropout import Dropout
 from tfbook.model.layers import init_weights
 from tfbook.model.transformer import Encoder
 
 
-def patches(image, size):
+def patches(
+    image: Float[Tensor, "B C height width"], size
+) -> Float[Tensor, "B S values"]:
     """Pictures (B, C, height, width) to their patches in reading order, (B, S, C·h·w).
 
     size: (h, w) of a patch; its values are those of the first channel, row by row, then
@@ -68,18 +70,22 @@ class ViT(nn.Module):
         self.class_token = nn.Parameter(torch.empty(1, 1, config.d_model))
         if config.positions == "learned":
             table = torch.empty(1, 1 + n_patches, config.d_model)
-            self.places = nn.Parameter(nn.init.normal_(table, std=0.02))
-        self.dropout = Dropout(config.dropout)
+            self.position_embedding = nn.Parameter(nn.init.normal_(table, std=0.02))
+        self.dropout = nn.Dropout(config.dropout)
         self.encoder = Encoder(config)
         self.output = nn.Linear(config.d_model, n_classes)
         nn.init.normal_(self.class_token, std=0.02)
         init_weights(self)
 
-    def forward(self, image):
+    def forward(
+        self, image: Float[Tensor, "B C height width"]
+    ) -> Float[Tensor, "B n_classes"]:
         x = self.embed(image)  # (B, 1 + S, d_model)
         return self.output(self.encoder(x)[:, 0])  # (B, n_classes)
 
-    def embed(self, image):
+    def embed(
+        self, image: Float[Tensor, "B C height width"]
+    ) -> Float[Tensor, "B all d_model"]:
         """Pictures (B, C, height, width) to the vectors that enter the encoder,
         (B, 1 + S, d_model), the class token first.
         """
@@ -92,5 +98,5 @@ class ViT(nn.Module):
         first = self.class_token.expand(len(x), -1, -1)  # (B, 1, d_model)
         x = torch.cat((first, x), dim=1)  # (B, 1 + S, d_model)
         if self.config.positions == "learned":
-            x = x + self.places  # (B, 1 + S, d_model)
+            x = x + self.position_embedding  # (B, 1 + S, d_model)
         return self.dropout(x)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tfbook.model.layers import InputEmbedding, init_weights
-from tfbook.model.positions import rotate, sinusoidal_positions
+from tfbook.model.positions import apply_rotary, sinusoidal_positions
 from tfbook.pitfalls.patching import patched, pitfall, replaced
 
 
@@ -93,7 +93,10 @@ def cached_position_restarts():
         return forward(self, ids, 0, name)
 
     def unturned(x, past=0):
-        return rotate(x)
+        return apply_rotary(x)
 
-    with patched(InputEmbedding, "forward", at_zero), replaced((rotate, unturned)):
+    with (
+        patched(InputEmbedding, "forward", at_zero),
+        replaced((apply_rotary, unturned)),
+    ):
         yield

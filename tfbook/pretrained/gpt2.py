@@ -12,13 +12,13 @@ from tfbook.weights.stored import file_in
 
 OUR_NAMES = {
     "wte": "target_embedding.tokens",
-    "wpe": "target_embedding.places",
+    "wpe": "target_embedding.position_embedding",
     "ln_f": "decoder.norm",
     "ln_1": "add_norm.0.norm",
     "ln_2": "add_norm.1.norm",
-    "mlp.c_fc": "feed_forward.expand",
+    "mlp.c_fc": "feed_forward.linear_1",
     "attn.c_proj": "self_attention.output_projection",
-    "mlp.c_proj": "feed_forward.contract",
+    "mlp.c_proj": "feed_forward.linear_2",
 }
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
 PLAIN = {  # what a GPT-2 may have otherwise, and ours has not

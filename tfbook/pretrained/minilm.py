@@ -32,7 +32,7 @@ CONFIG = TransformerConfig(
 )
 OUR_NAMES = {  # the longer of two that begin alike comes first
     "embeddings.word_embeddings": "source_embedding.tokens",
-    "embeddings.position_embeddings": "source_embedding.places",
+    "embeddings.position_embeddings": "source_embedding.position_embedding",
     "embeddings.LayerNorm": "embedding_norm",
     "encoder.layer.": "encoder.layers.",
     "attention.self.query": "self_attention.query_projection",
@@ -40,8 +40,8 @@ OUR_NAMES = {  # the longer of two that begin alike comes first
     "attention.self.value": "self_attention.value_projection",
     "attention.output.dense": "self_attention.output_projection",
     "attention.output.LayerNorm": "add_norm.0.norm",
-    "intermediate.dense": "feed_forward.expand",
-    "output.dense": "feed_forward.contract",
+    "intermediate.dense": "feed_forward.linear_1",
+    "output.dense": "feed_forward.linear_2",
     "output.LayerNorm": "add_norm.1.norm",
 }
 

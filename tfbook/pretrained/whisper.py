@@ -41,17 +41,17 @@ OUR_NAMES = {  # in this order: what is behind may be a part of what is before
     "gamma": "weight",
     "beta": "bias",
     "encoder.conv": "stem.conv",
-    "encoder.position_encodings.encodings": "places",
+    "encoder.position_encodings.encodings": "position_embedding",
     "decoder.embeddings": "target_embedding.tokens",
-    "decoder.position_encodings.encodings": "target_embedding.places.weight",
+    "decoder.position_encodings.encodings": "target_embedding.position_embedding.weight",
     "decoder.projection": "output",
     "coder.layer_norm": "coder.norm",
     "layer_": "layers.",
     "self_attention.layers.norm": "add_norm.0.norm",
     ".attention.layers.norm": ".add_norm.1.norm",
     "ffn.layers.norm": "add_norm.-1.norm",
-    "ffn.linear_0": "feed_forward.expand",
-    "ffn.linear_1": "feed_forward.contract",
+    "ffn.linear_0": "feed_forward.linear_1",
+    "ffn.linear_1": "feed_forward.linear_2",
     "self_attention.linear_0": "self_attention.query+key+value",
     "self_attention.linear_1": "self_attention.output_projection",
     ".attention.linear_0": ".cross_attention.query_projection",
@@ -78,7 +78,7 @@ class Stem(nn.Module):
         return x.mT  # (B, S, d_model)
 
 
-class Whisper(nn.Module):
+class Whisper(Transformer):
     r"""Speech to text: a spectrogram in, logits over the next piece of text out.
 
     Source: Radford et al. 2023, section 2.2 and figure 1. What is its own is the way
@@ -89,10 +89,12 @@ class Whisper(nn.Module):
     """
 
     def __init__(self, config, tokenizer=None, n_mels=80, length=1500):
-        super().__init__()
+        nn.Module.__init__(self)  # not a Transformer's: its way in is another
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
         self.stem = Stem(n_mels, config)
-        self.register_buffer("places", torch.zeros(length, config.d_model))
+        self.register_buffer(
+            "position_embedding", torch.zeros(length, config.d_model)
+        )
         self.encoder = Encoder(config)
         self.target_embedding = InputEmbedding(
             config.target_vocab, config, scaled=False
@@ -101,22 +103,21 @@ class Whisper(nn.Module):
         self.output = nn.Linear(config.d_model, config.target_vocab, bias=False)
         self.output.weight = self.target_embedding.tokens.weight
 
-    forward, decode = Transformer.forward, Transformer.decode
-    packing = Transformer.packing
-
     def encode(self, source):
         """A spectrogram (B, n_mels, 2·S) to the memory (B, S, d_model), S = `length`.
 
         Raises TypeError or ValueError naming source.
         """
         check_tensor("source", source)
-        shape = (self.n_mels, 2 * len(self.places))
+        shape = (self.n_mels, 2 * len(self.position_embedding))
         if source.dim() != 3 or source.shape[1:] != shape:
             raise ValueError(
                 f"source must be (B, {shape[0]}, {shape[1]}), got {tuple(source.shape)}"
             )
-        check_fits("source", source, self.places)
-        return self.encoder(self.stem(source) + self.places)  # (B, S, d_model)
+        check_fits("source", source, self)
+        return self.encoder(
+            self.stem(source) + self.position_embedding
+        )  # (B, S, d_model)
 
     def mask_source(self, source):
         """None: silence is heard like any sound, so nothing of it is hidden."""

@@ -15,7 +15,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, d_input, d_hidden, n_gates, n_states):
         super().__init__()
-        self.d_hidden, self.n_states = d_hidden, n_states
+        self.d_input, self.d_hidden, self.n_states = d_input, d_hidden, n_states
         self.from_input = nn.Linear(d_input, n_gates * d_hidden)
         self.from_hidden = nn.Linear(d_hidden, n_gates * d_hidden)
         for parameter in self.parameters():
@@ -23,7 +23,7 @@ class Recurrent(nn.Module):
 
     def walk(self, x, state):
         """Step through x (B, T, d_input): all outputs (B, T, d_hidden), last state."""
-        check_vectors("x", x, self.from_input.weight)
+        check_vectors(self, self.d_input, x=x)
         if state is None:
             state = (x.new_zeros(x.size(0), self.d_hidden),) * self.n_states
         if len(state) != self.n_states:
@@ -32,7 +32,7 @@ class Recurrent(nn.Module):
             )
         for hidden in state:
             check_tensor("state", hidden)
-            check_fits("state", hidden, self.from_hidden.weight)
+            check_fits("state", hidden, self)
             if hidden.shape != (x.size(0), self.d_hidden):
                 raise ValueError(
                     f"state must have shape {(x.size(0), self.d_hidden)}, got {tuple(hidden.shape)}"

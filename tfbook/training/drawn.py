@@ -29,7 +29,7 @@ class DrawnTraining(Training):
         wide = next(self.model.parameters()).dtype
         narrow = self.recipe.bfloat16
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=narrow):
-            logits = self.model(inputs)  # (B, V) or (B, T, V)
+            logits = self.fast(inputs)  # (B, V) or (B, T, V)
         loss = F.cross_entropy(
             logits.to(wide).flatten(0, -2),  # (B·T, V)
             truth.flatten(),  # (B·T,)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from tfbook.data.batching import bucket, check_pad, pad_pairs
+from tfbook.fast import accelerate
 from tfbook.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -51,6 +52,7 @@ class Training:
         check_pad(model.config.pad)
         torch.manual_seed(seed)
         self.model, self.pairs, self.recipe = model, pairs, recipe
+        self.fast = accelerate(model)  # the same parameters
         self.order = torch.Generator().manual_seed(seed)
         self.before_epoch, self.batches = self.order.get_state(), []
         self.optimizer = torch.optim.AdamW(
@@ -106,7 +108,7 @@ class Training:
         ):
             # for one forward pass: autocast would use its 16-bit weights again
             with torch.autocast(part.device.type, torch.bfloat16, enabled=narrow):
-                logits = self.model(part, truth[:, :-1])  # (B, T, V)
+                logits = self.fast(part, truth[:, :-1])  # (B, T, V)
             logits = logits.to(wide)  # for the loss
             truth = truth[:, 1:]  # (B, T)
             loss = sequence_loss(logits, truth, pad, self.recipe.label_smoothing)
@@ -186,6 +188,7 @@ def run(training, report=None, checkpoint=None, every=500):
     if checkpoint and Path(checkpoint).exists():
         training.load(checkpoint)
     training.model.train()
+    training.fast.train()
     steps = training.recipe.steps
     while len(training.losses) < steps:
         training.step()

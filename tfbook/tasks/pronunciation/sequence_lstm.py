@@ -14,7 +14,6 @@ from tfbook.model.checks import (
     check_memory,
     check_probability,
 )
-from tfbook.model.dropout import Dropout
 from tfbook.model.layers import InputEmbedding, init_weights
 from tfbook.model.masks import padding_mask
 
@@ -75,7 +74,6 @@ class LuongAttention(nn.Module):
 
     def __init__(self, d_model):
         super().__init__()
-        self.n_heads = 1
         self.query_projection = nn.Linear(d_model, d_model, bias=False)
         self.combine = nn.Linear(2 * d_model, d_model)
 
@@ -111,6 +109,7 @@ class SequenceLSTM(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
+        self.d_model, self.n_heads = config.d_model, 1  # of the attention
         d_model, n_layers = config.d_model, config.n_layers
         between = config.dropout if n_layers > 1 else 0.0
         self.source_embedding = InputEmbedding(config.source_vocab, config)
@@ -128,7 +127,7 @@ class SequenceLSTM(nn.Module):
             d_model, d_model, n_layers, batch_first=True, dropout=between
         )
         self.attention = LuongAttention(d_model)
-        self.dropout = Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(d_model, config.target_vocab, bias=False)
         init_weights(self)
 
@@ -170,23 +169,18 @@ class SequenceLSTM(nn.Module):
         source_mask.
         """
         check_ids("target", target)
-        check_memory(
-            memory, source_mask, target, self.attention, "source_mask", cache
-        )
+        check_memory(memory, source_mask, target, self, "source_mask")
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
-        n_rows = target.size(0) // memory.size(0)  # that share a row of memory
-        # (B·n, n_layers, d_model) each
-        state = [x.repeat_interleave(n_rows, 0) for x in self._first_state(memory)]
+        state = None if cache is None else cache.state
+        if state is None:
+            state = self._first_state(memory)  # (B, n_layers, d_model) each
         if cache is not None:
             cache.extend(padding_mask(target, self.config.pad))
-            state = cache.get(self, state)
         x, state = self.decoder(x, by_layer(state))  # (B, T, d_model)
         if cache is not None:
-            cache[self] = by_layer(state)  # (B, n_layers, d_model) each
-        rows, width = len(memory), x.size(-1)
-        asked = self.dropout(x).view(rows, -1, width)  # (B, n·T, d_model)
-        x = self.attention(asked, memory, source_mask).view_as(x)
+            cache.state = by_layer(state)  # (B, n_layers, d_model) each
+        x = self.attention(self.dropout(x), memory, source_mask)  # (B, T, d_model)
         return self.output(self.dropout(x))  # (B, T, V)
 
     def _first_state(self, memory):

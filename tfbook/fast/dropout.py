@@ -1,4 +1,4 @@
-"""Dropout: zeros by chance in training, so that no unit relies on one other."""
+"""Dropout whose random numbers are read, not drawn one after another."""
 
 import torch
 import torch.nn.functional as F
@@ -20,14 +20,14 @@ def random_numbers(count):
     pages would not do: among forty long readings there are four, now and then, of which
     one follows from the others. With three, that takes three coincidences at once.
     """
-    found = torch.empty(-(-count // 4), dtype=torch.int64, device="cpu")
+    numbers = torch.empty(-(-count // 4), dtype=torch.int64, device="cpu")
     half = PAGES.size(1) // 2
-    for reading in found.split(half):
+    for reading in numbers.split(half):
         starts = torch.randint(half + 1, (3,), device="cpu").tolist()
         n = len(reading)
         a, b, c = (PAGES[page, i : i + n] for page, i in enumerate(starts))
         torch.bitwise_xor(a, b, out=reading).bitwise_xor_(c)
-    return found.view(torch.int16)[:count]  # (count,)
+    return numbers.view(torch.int16)[:count]  # (count,)
 
 
 def dropout(x, p):
@@ -41,7 +41,7 @@ def dropout(x, p):
     """
     if p == 0:
         return x
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if p == 1 or x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, p)
     dropped = min(round(p * 2**16), 2**16 - 1)
     numbers = random_numbers(x.numel()).view(x.shape)  # (…)
@@ -50,8 +50,8 @@ def dropout(x, p):
     return x * keep.mul_(2**16 / (2**16 - dropped))
 
 
-class Dropout(nn.Dropout):
-    """`dropout` in training, nothing in eval: (B, T, d_model) -> (B, T, d_model)."""
+class FastDropout(nn.Dropout):
+    """`dropout` in training, nothing in eval: any shape (…) to the same."""
 
     def forward(self, x):
         return dropout(x, self.p if self.training else 0.0)

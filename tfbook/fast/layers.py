@@ -1,0 +1,169 @@
+"""Attention and the two stacks, sooner: each gives what its parent in `tfbook.model` gives."""
+
+import torch
+import torch.nn.functional as F
+
+from tfbook.fast.cache import SharedMemory
+from tfbook.fast.dropout import dropout as drop
+from tfbook.fast.packing import PackedMask, Packing
+from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
+from tfbook.model.checks import check_mask, check_vectors
+from tfbook.model.masks import causal_mask
+from tfbook.model.positions import apply_rotary
+from tfbook.model.transformer import Decoder, Encoder
+
+
+class FastAttention(MultiHeadAttention):
+    """`MultiHeadAttention` by the quicker kernel, which may get its queries and keys packed.
+
+    Called as its parent, inside of a fast stack, which has checked the input. With a
+    `PackedMask`, query and output are packed, (1, N, d_model), and so are key and value,
+    (1, M, d_model). With a `SharedMemory`, rows that share a memory ask it side by side.
+    """
+
+    def forward(
+        self, query, key, value, mask=None, need_weights=False, *, cache=None
+    ):
+        if isinstance(cache, SharedMemory):
+            return self.ask_shared(query, key, value, mask, need_weights, cache)
+        if not isinstance(mask, PackedMask):
+            mask = PackedMask(mask)
+        mask, queries, keys = mask
+        # (B, H, T, D)
+        query = self.split_heads(queries.unpack(self.query_projection(query)))
+        if cache is not None:
+            key, value = cache.update(self, key, value)  # (B, H, past + S, D) each
+        else:  # (B, H, S, D) each
+            key = self.split_heads(keys.unpack(self.key_projection(key)))
+            value = self.split_heads(keys.unpack(self.value_projection(value)))
+            key = apply_rotary(key) if self.rotary else key
+        if self.rotary:
+            past = 0 if cache is None else key.size(-2) - query.size(-2)
+            query = apply_rotary(query, past)
+        output, weights = self.attend(query, key, value, mask, need_weights)
+        # (B, T, d_model), or (1, N, d_model) where queries are packed
+        return self.output_projection(queries.pack(output)), weights
+
+    def attend(self, query, key, value, mask, need_weights):
+        """Heads (B, H, T, D), (B, H, S, D) twice, to their outputs side by side, (B, T,
+        d_model), and the weights (B, H, T, S) or None.
+        """
+        dropout = self.dropout if self.training else 0.0
+        attend = scaled_dot_product_attention if need_weights else fused_attention
+        output, weights = attend(query, key, value, mask, dropout)
+        return output.transpose(1, 2).flatten(2), weights  # (B, T, d_model)
+
+    def ask_shared(self, query, key, value, mask, need_weights, cache):
+        """Cross-attention of n rows a memory: (B·n, T, d_model) go in and come out."""
+        n, rows = cache.n, query.shape
+        query = query.reshape(-1, n * rows[1], rows[2])  # (B, n·T, d_model)
+        query = self.split_heads(self.query_projection(query))  # (B, H, n·T, D)
+        key, value = cache.of_each(self, key, value)  # (B, H, S, D) each
+        mask = None if mask is None else mask[::n]  # (B, 1, 1, S)
+        output, weights = self.attend(query, key, value, mask, need_weights)
+        output = self.output_projection(output)  # (B, n·T, d_model)
+        return output.view(rows), weights  # (B·n, T, d_model)
+
+
+def fused_attention(query, key, value, mask=None, dropout=0.0):
+    """The output of `scaled_dot_product_attention`, (B, H, T, D), and None for the weights.
+
+    By PyTorch's fused kernel, which never stores the weights (B, H, T, S), unless it is the
+    slower way: on a CPU with dropout, and in training in bfloat16 below a thousand keys.
+    """
+    short = query.dtype == torch.bfloat16 and key.size(-2) < 1000
+    if query.device.type == "cpu" and (dropout or (short and query.requires_grad)):
+        return attention_in_place(query, key, value, mask, dropout), None
+    # the kernel wants (T, S)
+    mask = None if mask is None else torch.atleast_2d(mask)
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
+
+
+def attention_in_place(query, key, value, mask, dropout):
+    """The output of `scaled_dot_product_attention`, (B, H, T, D), with fewer temporaries."""
+    query = query / query.size(-1) ** 0.5
+    scores = query @ key.transpose(-2, -1)  # (B, H, T, S)
+    if mask is not None:
+        lowest = torch.finfo(scores.dtype).min / 2  # a score more is still no -inf
+        scores += torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(
+            ~mask, lowest
+        )
+    weights = scores.softmax(dim=-1)  # (B, H, T, S)
+    if mask is not None and any_row_is_empty(mask):  # uniform now: make it zero
+        weights = weights.masked_fill(~mask, 0.0)
+    return drop(weights, dropout) @ value  # (B, H, T, D)
+
+
+def any_row_is_empty(mask):
+    """Whether a query may attend to nothing; while compiling, perhaps."""
+    return torch.compiler.is_compiling() or not mask.any(dim=-1).all()
+
+
+class FastEncoder(Encoder):
+    """An `Encoder` that leaves pads out in training: (B, S, d_model) to the same."""
+
+    def forward(self, x, mask=None):
+        check_vectors(self, self.d_model, x=x)
+        check_stack_mask(self, mask, x)
+        packing = Packing(x.shape[:2], mask) if self.training else Packing()
+        x = super().forward(packing.pack(x), packing.mask_for(mask, packing))
+        return packing.restore(x)  # (B, S, d_model)
+
+
+class FastDecoder(Decoder):
+    """A `Decoder` that leaves pads out in training: (B, T, d_model) to the same.
+
+    With a cache nothing is left out, since earlier keys lie in rows, but a mask that
+    hides nothing.
+    """
+
+    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
+        super().check(x, memory, memory_mask)
+        check_stack_mask(
+            self, mask, x, 0 if cache is None else cache.layers[0].past.length
+        )
+        if cache is not None or not self.training:
+            masks = needed(mask), needed(memory_mask)
+            return super().forward(x, memory, *masks, cache=cache)
+        queries, keys = Packing(x.shape[:2], padding_in(mask)), Packing()
+        if memory is not None:
+            keys = Packing(memory.shape[:2], memory_mask)
+            memory = keys.pack(memory)  # (1, M, d_model)
+        x = queries.pack(x)  # (1, N, d_model)
+        masks = queries.mask_for(mask, queries), queries.mask_for(memory_mask, keys)
+        return queries.restore(
+            super().forward(x, memory, *masks)
+        )  # (B, T, d_model)
+
+    def check(self, x, memory, memory_mask):
+        """Nothing: `forward` has checked what it packed, (1, N, d_model)."""
+
+
+def check_stack_mask(stack, mask, x, past=0):
+    """Raise unless the mask fits the stack's self-attention of x (B, T, d_model)."""
+    if mask is not None:
+        shape = (len(x), stack.n_heads, x.size(1), past + x.size(1))
+        check_mask("mask", mask, shape, x.device)
+
+
+def padding_in(mask):
+    """The padding mask (B, 1, 1, T) of a decoder's mask (B, 1, T, T) that hides pads and
+    what is later, and nothing else; None of another.
+    """
+    if (
+        mask is None
+        or mask.dim() < 4
+        or mask.is_meta
+        or torch.compiler.is_compiling()
+    ):
+        return None
+    padding = mask.any(dim=-2, keepdim=True)  # (B, 1, 1, T)
+    causal = causal_mask(mask.size(-2), device=mask.device)  # (1, 1, T, T)
+    return padding if torch.equal(mask, padding & causal) else None
+
+
+def needed(mask):
+    """The mask, or None where it hides nothing and a look is cheap: on the CPU."""
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask
+    return None if mask.all() else mask
