@@ -276,15 +276,18 @@ def markdown(text, package, module, within="", parameters=()):
 
 
 def plain(text, parameters):
-    """Text without markup, as Markdown: `name:` of a parameter in bold code, a shape in code."""
+    """Text without markup as Markdown. Shapes, errors and the parameters that it explains are set
+    in code, and each parameter that begins a sentence starts a line.
+    """
     names = "|".join(map(re.escape, parameters)) or "(?!)"
-    said = rf"\b(?:{names})\b(?=(?:(?:,| and| or) \w+)*(?::|=\w))"
-    pieces = re.split(f"({SHAPE}|{ERROR}|{said})", text)
-    for i, piece in enumerate(pieces):
-        if i % 2 == 0:
-            pieces[i] = escaped(piece)
-        else:
-            pieces[i] = f"**`{piece}`**" if piece in parameters else f"`{piece}`"
+    explained = rf"\b(?:{names})\b(?:=\w+|(?=(?:(?:,| and| or) \w+)*:))"
+    pieces = re.split(f"({SHAPE}|{ERROR}|{explained})", text)
+    for i in range(1, len(pieces), 2):
+        parameter = pieces[i] in parameters
+        starts_line = parameter and pieces[i - 1].endswith((". ", "; "))
+        code = f"**`{pieces[i]}`**" if parameter else f"`{pieces[i]}`"
+        pieces[i] = "\\\n" + code if starts_line else code
+    pieces[::2] = [escaped(piece) for piece in pieces[::2]]
     return "".join(pieces)
 
 
@@ -318,9 +321,10 @@ class Annotations(ast.NodeTransformer):
         self.package, self.module = package, module
 
     def visit_Subscript(self, node):
-        if isinstance(node.slice, ast.Tuple) and is_text(node.slice.elts[-1]):
-            node.slice = node.slice.elts[-1]
-            return node
+        match node.slice:
+            case ast.Tuple(elts=[tensor, ast.Constant() as shape]):
+                if ast.unparse(tensor).endswith("Tensor"):
+                    return ast.Subscript(node.value, shape)
         return self.generic_visit(node)
 
     def visit_Name(self, node):
@@ -356,10 +360,6 @@ class Annotations(ast.NodeTransformer):
     def field(self, node):
         value = f" = {ast.unparse(node.value)}" if node.value else ""
         return f"{node.target.id}: {self.text(node.annotation)}{value}"
-
-
-def is_text(node):
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def named(arguments):
@@ -529,7 +529,8 @@ def add_pages(app, config):
             path.write_text(STUB, encoding="utf-8")
     contents = config.external_site_map
     contents[index] = Document(index, [TocTree([FileItem(name) for name in pages])])
-    contents.update({name: Document(name) for name in pages})
+    for name, room in pages.items():
+        contents[name] = Document(name, title=room.removeprefix("tfbook."))
 
 
 def docname(room):
