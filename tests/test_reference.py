@@ -19,6 +19,7 @@ import tfbook
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 api = importlib.import_module("api_reference")
+source = importlib.import_module("package_source")
 
 
 # The package itself
@@ -26,14 +27,16 @@ api = importlib.import_module("api_reference")
 
 @pytest.fixture(scope="module")
 def package():
-    return api.Package(ROOT)
+    return source.Package(ROOT)
 
 
 def public_objects():
     """(full name, object) of each public class and function, as Python finds them on import."""
     for found in pkgutil.walk_packages(tfbook.__path__, "tfbook."):
         parts = found.name.split(".")
-        if parts[1] in api.LEFT_OUT or any(part.startswith("_") for part in parts):
+        if parts[1] in source.LEFT_OUT or any(
+            part.startswith("_") for part in parts
+        ):
             continue
         for name, value in vars(importlib.import_module(found.name)).items():
             own = getattr(value, "__module__", None) == found.name
@@ -44,7 +47,7 @@ def public_objects():
 
 def test_every_public_name_has_one_entry(package):
     text = "\n".join(api.page(package, room) for room in package.rooms)
-    entries = re.findall(r"(?m)^:{5}\{py:(?:class|function)\} (\w+)", text)
+    entries = re.findall(r"(?m)^:{6}\{py:(?:class|function)\} (\w+)", text)
     names = [name for name, _ in public_objects()]
     assert len(names) > 150
     assert sorted(name.rpartition(".")[2] for name in names) == sorted(entries)
@@ -132,6 +135,19 @@ class Layer(nn.Module):
 
         And more.
         """
+
+    @staticmethod
+    def of(n):
+        """Of n."""
+
+    @classmethod
+    def read(cls, path):
+        """From a file."""
+
+    class Part:
+        """A class within."""
+
+        size: int = 3  # of the part
 
     def _hidden(self):
         """Nobody's business."""
@@ -259,6 +275,8 @@ def test_signatures(pages):
     assert "class Layer(size: Size, other=None)" in text
     assert "class Size(wide: int = 7)" in text and "property half: float" in text
     assert "forward(x: Float['B T d_model']) → tuple[Float['B T'], int]" in text
+    assert "static of(n)" in text and "classmethod read(path)" in text
+    assert "class Part(size: int = 3)" in text and "size = 3¶ of the part" in text
     assert "told(n: dict[str, 1] = {})" in text
     assert "SIZE = 3" in text_of(pages["plot"]) and "OTHER" not in pages["plot"]
 
