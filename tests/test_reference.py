@@ -155,6 +155,9 @@ class Layer(nn.Module):
     "tfbook/model/upper.py": '''"""What is above."""
 def double(layer):
     """A `Layer` of two."""
+
+def half(double):
+    """Half of `double`."""
 ''',
     "tfbook/_private.py": '"""Nobody sees it."""\n',
 }
