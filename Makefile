@@ -41,6 +41,7 @@ test-gpu: $(INSTALLED)  ## run every notebook at scale gpu and record the run
 
 clean:  ## remove all that the targets above made, .venv too
 	rm -rf .venv _build .pytest_cache .ruff_cache *.egg-info
+	find book/reference -name '*.md' ! -name index.md -delete
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
