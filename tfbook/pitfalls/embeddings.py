@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tfbook.model.layers import InputEmbedding, init_weights
-from tfbook.model.positions import rotate, sinusoidal_positions
+from tfbook.model.positions import apply_rotary, sinusoidal_positions
 from tfbook.pitfalls.patching import patched, pitfall, replaced
 
 
@@ -92,8 +92,11 @@ def cached_position_restarts():
     def at_zero(self, ids, past=0, name="ids"):
         return forward(self, ids, 0, name)
 
-    def unturned(x, past=0):
-        return rotate(x)
+    def rotary_at_zero(x, past=0):
+        return apply_rotary(x)  # (B, H, T, D)
 
-    with patched(InputEmbedding, "forward", at_zero), replaced((rotate, unturned)):
+    with (
+        patched(InputEmbedding, "forward", at_zero),
+        replaced((apply_rotary, rotary_at_zero)),
+    ):
         yield

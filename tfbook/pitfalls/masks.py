@@ -2,6 +2,7 @@
 
 import torch
 
+from tfbook.model.attention import MultiHeadAttention
 from tfbook.model.layers import DecoderLayer
 from tfbook.model.masks import causal_mask
 from tfbook.model.transformer import Encoder
@@ -11,7 +12,6 @@ from tfbook.pitfalls.patching import (
     patched,
     pitfall,
     replaced,
-    rewriting_masks,
 )
 
 
@@ -25,7 +25,13 @@ def mask_inverted():
     text without sense.
     Caught by: `padding_changes_nothing`.
     """
-    return rewriting_masks(lambda mask: ~mask)
+    forward = MultiHeadAttention.forward
+
+    def inverted(self, query, key, value, mask=None, *arguments, **keywords):
+        mask = None if mask is None else ~mask  # broadcastable to (B, H, T, S)
+        return forward(self, query, key, value, mask, *arguments, **keywords)
+
+    return patched(MultiHeadAttention, "forward", inverted)
 
 
 @pitfall(2)

@@ -1,48 +1,23 @@
 """How a bug gets into a model and out again, and the home-made parts that several bugs share."""
 
-import functools
 import math
 import sys
 from contextlib import ExitStack, contextmanager
 
 import torch.nn.functional as F
 
-from tfbook.model import gpt, transformer
-from tfbook.model.attention import fused_attention, scaled_dot_product_attention
+from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
 from tfbook.model.layers import AddNorm
-from tfbook.model.packing import Packing
-from tfbook.model.transformer import Transformer
 
 
 def pitfall(number):
-    """Give a function, which returns a context manager, the number of its topic, and let
-    pads be computed inside.
-    """
+    """Give a function, which returns a context manager, the number of its topic."""
 
     def numbered(function):
-        @contextmanager
-        @functools.wraps(function)
-        def bug():
-            with computing_pads(), function():
-                yield
-
-        bug.number = number
-        return bug
+        function.number = number
+        return function
 
     return numbered
-
-
-@contextmanager
-def computing_pads():
-    """Let a Transformer compute its pads in training, too, and decoding use every mask: most
-    code does.
-    """
-    with (
-        patched(Transformer, "packing", lambda *_: Packing()),
-        patched(transformer, "needed", lambda mask: mask),
-        patched(gpt, "needed", lambda mask: mask),
-    ):
-        yield
 
 
 @contextmanager
@@ -82,29 +57,22 @@ def replaced(*pairs):
         yield
 
 
+@contextmanager
 def attending(attention):
-    """Let both attention paths be this function, which returns output and weights."""
+    """Make this function the attention of everything: of each `MultiHeadAttention`,
+    whatever its `inner_attention`, and wherever `scaled_dot_product_attention` is
+    called by name. It returns output and weights.
+    """
 
-    def fused(*arguments):
-        return attention(*arguments)[0]
+    def keep(layer, own):  # a layer built inside, for the time after
+        vars(layer)["inner_attention"] = own
 
-    return replaced(
-        (scaled_dot_product_attention, attention), (fused_attention, fused)
-    )
-
-
-def rewriting_masks(rewrite):
-    """On both attention paths, let the mask be rewrite(mask)."""
-
-    def through(path):
-        def attention(query, key, value, mask=None, dropout=0.0):
-            mask = None if mask is None else rewrite(mask)
-            return path(query, key, value, mask, dropout)
-
-        return attention
-
-    paths = (scaled_dot_product_attention, fused_attention)
-    return replaced(*((path, through(path)) for path in paths))
+    everywhere = property(lambda layer: attention, keep)
+    with (
+        patched(MultiHeadAttention, "inner_attention", everywhere),
+        replaced((scaled_dot_product_attention, attention)),
+    ):
+        yield
 
 
 def homemade_attention(fill, over=-1):
