@@ -76,8 +76,8 @@ def zero_dropout_ignored():
     """
     build = MultiHeadAttention.__init__
 
-    def with_default(self, d_model, n_heads, dropout=0.0, **keywords):
-        build(self, d_model, n_heads, dropout or 0.1, **keywords)
+    def with_default(self, d_model, n_heads, dropout=0.0, *arguments, **keywords):
+        build(self, d_model, n_heads, dropout or 0.1, *arguments, **keywords)
 
     return patched(MultiHeadAttention, "__init__", with_default)
 
