@@ -59,18 +59,11 @@ def replaced(*pairs):
 
 @contextmanager
 def attending(attention):
-    """Make this function the attention of everything: of each `MultiHeadAttention`,
-    whatever its `inner_attention`, and wherever `scaled_dot_product_attention` is
-    called by name. It returns output and weights.
-    """
-
-    def keep(layer, own):  # a layer built inside, for the time after
-        vars(layer)["inner_attention"] = own
-
-    everywhere = property(lambda layer: attention, keep)
+    """Let attention be this function, which returns output and weights."""
+    kernel = staticmethod(attention)
     with (
-        patched(MultiHeadAttention, "inner_attention", everywhere),
         replaced((scaled_dot_product_attention, attention)),
+        patched(MultiHeadAttention, "inner_attention", kernel),
     ):
         yield
 
