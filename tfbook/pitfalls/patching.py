@@ -1,4 +1,4 @@
-"""How a bug gets into a model and out again, and the home-made parts that several bugs share."""
+"""How a bug is patched in and taken out again, and the home-made parts that several bugs share."""
 
 import math
 import sys
@@ -22,7 +22,7 @@ def pitfall(number):
 
 @contextmanager
 def patched(owner, name, replacement):
-    """Let owner.name be the replacement; afterwards, whatever happened, it is what it was."""
+    """Replace owner.name; afterwards, whatever happened, it is what it was."""
     owned, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, replacement)
     try:
@@ -38,7 +38,7 @@ def patched(owner, name, replacement):
 def replaced(*pairs):
     """For each pair (function, replacement): patch the function in every module of tfbook that
     imported it by name, except in the gallery itself. Raises RuntimeError when another bug has
-    taken the function's place.
+    replaced the function already.
     """
     modules = [
         m for name, m in sys.modules.items() if name.split(".")[0] == "tfbook"
@@ -69,8 +69,8 @@ def attending(attention):
 
 
 def homemade_attention(fill, over=-1):
-    """Attention as most would write it first: hidden scores become `fill`, the softmax runs over
-    the axis `over`, and nobody has thought of a row without any key.
+    """Attention as most would write it first: masked scores become `fill`, the softmax runs over
+    the axis `over`, and rows without any key are not handled.
     """
 
     def attention(query, key, value, mask=None, dropout=0.0):
