@@ -118,7 +118,7 @@ def accumulating(divisor):
         recipe, total = self.recipe, 0.0
         sources, targets = (ids.chunk(recipe.pieces) for ids in (source, target))
         for piece, ids in zip(sources, targets, strict=True):
-            logits = self.model(piece, ids[:, :-1])  # (B, T, V)
+            logits = self.fast(piece, ids[:, :-1])  # (B, T, V)
             pad, labels = self.model.config.pad, ids[:, 1:]  # (B, T)
             # looked up in its module, so that a bug of the loss can be added
             mean = loop.sequence_loss(logits, labels, pad, recipe.label_smoothing)
