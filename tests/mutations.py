@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 TESTS = {  # by the room that a mutation is in
-    "model": ["invariants", "parity", "positions", "config", "gpt"],
+    "model": ["parity", "positions", "config", "invariants", "gpt"],
     "fast": ["invariants", "fast"],
     "training": ["training", "drawn", "checkpoint"],
     "decoding": ["decoding"],
