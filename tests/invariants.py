@@ -9,10 +9,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from subjects import attention_path, noise
+from subjects import noise, with_weights
 from torch import nn
 
-from tfbook import KeyValueCache, MultiHeadAttention, Transformer
+from tfbook import KeyValueCache, MultiHeadAttention
 
 # Share of the largest value expected (of 1, where that is smaller). A sum in another order differs
 # by a few units in the last place: 2e-16 in float64, 1e-7 in float32, 8e-3 in bfloat16.
@@ -124,10 +124,10 @@ def order_is_seen(subject):
 
 
 def weights_are_shares(subject):
-    """On the shown path each row of weights is non-negative, zero where masked, and sums to one;
-    a row that may attend to nothing is zero.
+    """Each row of weights is non-negative, zero where masked, and sums to one; a row that may
+    attend to nothing is zero.
     """
-    with attention_path("shown"):
+    with with_weights():
         calls = attention_calls(subject, holes(subject.x))
     for _, mask, _, weights in calls:
         allowed = (
@@ -224,44 +224,39 @@ def every_dropout_is_live(subject):
 
 
 def no_dropout_means_none(subject):
-    """Built with dropout=0, training mode gives what eval mode gives: a Transformer, which leaves
-    pads out in training, but for the rounding of products of fewer rows.
-    """
+    """Built with dropout=0, training mode gives what eval mode gives."""
     evaluated = subject.run(subject.x)
     subject.model.train()
     trained = subject.run(subject.x)
     subject.model.eval()
-    if isinstance(subject.model, Transformer):
-        assert_same(trained, evaluated, "training at dropout=0")
-    else:
-        assert torch.equal(trained, evaluated), "something is dropped at dropout=0"
+    assert_same(trained, evaluated, "something is dropped at dropout=0")
 
 
-def paths_agree(subject, gradients=True):
-    """The shown and the fused path give the same output and the same gradients.
+def acceleration_changes_nothing(plain, accelerated, keep, training):
+    """At real positions, keep (B, length), the accelerated model gives the output and the
+    gradients of the plain one, in training mode and in eval.
 
-    A gradient is measured against the largest of all: where the true one is zero, as a key's bias
-    has it, nothing but the rounding of the others is left.
+    Gradients not in bfloat16, where a rounding may carry a value across the kink of a relu. Each
+    is measured against the largest of all: where the true one is zero, as a key's bias has it,
+    nothing but the rounding of the others is left.
     """
     results = []
-    for path in ("shown", "fused"):
-        with attention_path(path):
-            vectors, output = subject.trace(subject.x, holes(subject.x))
-            leaves = (vectors, *subject.model.parameters()) if gradients else ()
+    for subject in (plain, accelerated):
+        subject.model.train(training)
+        vectors, output = subject.trace(subject.x, keep)
+        subject.model.eval()
+        output = output[keep] if subject.aligned else output
+        results.append([output])
+        if vectors.requires_grad and output.dtype != torch.bfloat16:
             loss = (output * noise(output)).sum()
-            found = (
-                torch.autograd.grad(loss, leaves, allow_unused=True)
-                if gradients
-                else ()
+            results[-1] += torch.autograd.grad(
+                loss, (vectors, *subject.model.parameters()), materialize_grads=True
             )
-            results.append((output, [g for g in found if g is not None]))
-    (shown, shown_gradients), (fused, fused_gradients) = results
-    assert_same(fused, shown, "the two paths differ")
-    scale = max((g.abs().max().item() for g in shown_gradients), default=1.0)
-    for gradient, wanted in zip(fused_gradients, shown_gradients, strict=True):
-        assert_same(
-            gradient, wanted, "the gradients of the two paths differ", scale
-        )
+    (output, *gradients), (fast, *fast_gradients) = results
+    assert_same(fast, output, "the accelerated model differs")
+    scale = max((g.abs().max().item() for g in gradients), default=1.0)
+    for gradient, wanted in zip(fast_gradients, gradients, strict=True):
+        assert_same(gradient, wanted, "the accelerated gradient differs", scale)
 
 
 def no_two_layers_start_alike(model):

@@ -13,70 +13,82 @@ import tfbook
 from tfbook import causal_mask, padding_mask
 
 PRIMES = (2, 3, 5, 7, 11, 13)
+# as PyTorch's layers take them; the tanh form has no name there
 ACTIVATIONS = {
-    "relu": ["relu", F.relu],
-    "gelu": ["gelu", F.gelu],
-    "gelu_tanh": [functools.partial(F.gelu, approximate="tanh")],
+    "relu": {"name": "relu", "function": F.relu, "module": nn.ReLU()},
+    "gelu": {"name": "gelu", "function": F.gelu, "module": nn.GELU()},
+    "gelu_tanh": {
+        "function": functools.partial(F.gelu, approximate="tanh"),
+        "module": nn.GELU("tanh"),
+    },
 }
-# For the loader alone, which takes what the layers hold: given a module, nn.TransformerDecoder
-# forgets it when it copies its layers, and computes relu.
-ACTIVATION_MODULES = {
-    "relu": [nn.ReLU()],
-    "gelu": [nn.GELU()],
-    "gelu_tanh": [nn.GELU("tanh")],
+MEMORY_MASKS = ("none", "padding", "arbitrary", "each head")
+MASKS = (*MEMORY_MASKS, "causal", "both")
+DESIGN = {
+    "norm": ("pre", "post"),
+    "activation": tuple(ACTIVATIONS),
+    "given_as": ("name", "function", "module"),
+    "batch_first": (True, False),
+    "n_layers": (1, 2, 3),
 }
+
+
+def has_activation(case):
+    return case["given_as"] in ACTIVATIONS[case["activation"]]
 
 
 class Draw(random.Random):
-    """The choices of one random configuration; no two sizes of it are alike."""
+    """The random sizes of one configuration, no two of them alike, beside what was chosen for
+    it: the fields of DESIGN and others.
+    """
 
-    def __init__(self, seed):
+    def __init__(self, seed, chosen):
         super().__init__(seed)
         torch.manual_seed(seed)
+        self.chosen = chosen
         self.n_heads = self.choice((2, 3, 5))
         others = [p for p in PRIMES if p != self.n_heads]
         self.batch, self.target, self.source = self.sample(others, 3)
         self.d_model = self.n_heads * 2 * self.choice((2, 3, 5, 7, 11))
         self.d_ff = self.choice((17, 19, 23, 29))
-        self.norm = self.choice(("pre", "post"))
-        self.activation = self.choice(tuple(ACTIVATIONS))
+
+    def __getitem__(self, name):
+        return self.chosen[name]
 
     def vectors(self, length, width=None):
         shape = (self.batch, length, width or self.d_model)
         return torch.randn(shape, dtype=torch.float64, requires_grad=True)
 
-    def config(self, n_layers, **changes):
-        fields = ("d_model", "n_heads", "d_ff", "norm", "activation")
-        design = {name: getattr(self, name) for name in fields} | changes
-        return tfbook.TransformerConfig(n_layers=n_layers, dropout=0.0, **design)
-
-    def torch_design(self, modules=False):
-        """The same for a layer of PyTorch's."""
-        activations = ACTIVATIONS[self.activation]
-        activations = (
-            activations + ACTIVATION_MODULES[self.activation]
-            if modules
-            else activations
+    def config(self, **changes):
+        fields = ("norm", "activation", "n_layers")
+        design = {name: self[name] for name in fields} | changes
+        return tfbook.TransformerConfig(
+            d_model=self.d_model,
+            n_heads=self.n_heads,
+            d_ff=self.d_ff,
+            dropout=0.0,
+            **design,
         )
+
+    def torch_design(self):
+        """The same for a layer of PyTorch's."""
         return {
             "d_model": self.d_model,
             "nhead": self.n_heads,
             "dim_feedforward": self.d_ff,
             "dropout": 0.0,
-            "activation": self.choice(activations),
-            "norm_first": self.norm == "pre",
-            "batch_first": self.random() < 0.5,
+            "activation": ACTIVATIONS[self["activation"]][self["given_as"]],
+            "norm_first": self["norm"] == "pre",
+            "batch_first": self["batch_first"],
             "dtype": torch.float64,
         }
 
-    def masks(self, queries, keys):
+    def masks(self, kind, queries, keys):
         """One mask in our sense, (mask), and in PyTorch's, (attn_mask, key_padding_mask). Each
         query keeps a key: without one, PyTorch's layers give NaN.
         """
         may = torch.ones(1, 1, 1, 1, dtype=torch.bool)
         theirs = padding = None
-        kinds = ("none", "padding", "arbitrary", "each head")
-        kind = self.choice((*kinds, "causal", "both") if queries == keys else kinds)
         if kind in ("padding", "both"):
             ids = torch.ones(self.batch, keys, dtype=torch.long)
             for row in ids:

@@ -2,16 +2,17 @@
 
 An invariant asks the same of attention, of a stack and of the whole: this file is where they
 differ. A new kind of model enrols by one more function in `KINDS`; a new norm, position scheme or
-activation enrols by itself, from `CHOICES`.
+activation enrols by itself, from `CHOICES` (see tests/test_invariants.py).
 """
 
-import itertools
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tfbook import (
     Decoder,
@@ -21,36 +22,48 @@ from tfbook import (
     TransformerConfig,
     causal_mask,
 )
-from tfbook.model.config import CHOICES
+from tfbook.fast import accelerate
 
 # pairwise distinct; all but the widths prime, and the head width twice a prime
 B, T, S, H, D, SOURCE_VOCAB, V = 3, 7, 11, 5, 6, 17, 13
 SIZES = {"d_model": H * D, "n_heads": H, "n_layers": 2, "d_ff": 23, "dropout": 0.0}
 GARBAGE = 1e9  # what stands at pads: large, and still squared without overflow
-
-# every norm with every position scheme, the other choices taken in turn
-DESIGNS = [
-    {
-        **{name: choices[i % len(choices)] for name, choices in CHOICES.items()},
-        "norm": norm,
-        "positions": positions,
-    }
-    for i, (norm, positions) in enumerate(
-        itertools.product(CHOICES["norm"], CHOICES["positions"])
-    )
-]
-PATHS = {"shown": {"need_weights": True}, "fused": {"need_weights": False}}
+WAYS = {"plain": lambda model: model, "accelerated": accelerate}
 
 
 @contextmanager
-def attention_path(path):
-    """Let every MultiHeadAttention, inside a stack too, take this path."""
+def kernel_of(way):
+    """Within it an accelerated model must call PyTorch's fused kernel, a plain one must not; and
+    PyTorch has to raise where it would put plain products in the kernel's place.
+    """
+    attend, calls = F.scaled_dot_product_attention, 0
+
+    def spy(*arguments, **keywords):
+        nonlocal calls
+        calls += 1
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return attend(*arguments, **keywords)
+
+    F.scaled_dot_product_attention = spy
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = attend
+    called = "accelerated" if calls else "plain"
+    assert called == way, f"a model that is {way} called the kernel {calls} times"
+
+
+@contextmanager
+def with_weights():
+    """Let every MultiHeadAttention, inside a stack too, return its weights."""
     forward = MultiHeadAttention.forward
 
-    def chosen(self, query, key, value, mask=None, need_weights=None, **keywords):
-        return forward(self, query, key, value, mask, **PATHS[path], **keywords)
+    def with_them(
+        self, query, key, value, mask=None, need_weights=False, **keywords
+    ):
+        return forward(self, query, key, value, mask, True, **keywords)
 
-    MultiHeadAttention.forward = chosen
+    MultiHeadAttention.forward = with_them
     try:
         yield
     finally:
@@ -109,11 +122,8 @@ def noise(like, seed=1):
 def build(kind, dtype=torch.float64, seed=0, **changes):
     """A model in eval mode, as it starts."""
     torch.manual_seed(seed)
-    return (
-        kind(TransformerConfig(SOURCE_VOCAB, V, **{**SIZES, **changes}))
-        .to(dtype)
-        .eval()
-    )
+    config = TransformerConfig(SOURCE_VOCAB, V, **{**SIZES, **changes})
+    return kind(config).to(dtype).eval()
 
 
 def grown(model):
@@ -149,6 +159,13 @@ def as_causal_mask(x, keep, cache):
     return keep & causal_mask(x.size(1), past)  # (B, 1, T, past + T)
 
 
+# Each takes a dtype, a way of WAYS and the fields of a config.
+
+
+def model_of(kind, dtype, way, design):
+    return WAYS[way](grown(build(kind, dtype, **design)))
+
+
 def _attention(config):
     rotary = config.positions == "rotary"
     return MultiHeadAttention(
@@ -156,8 +173,8 @@ def _attention(config):
     )
 
 
-def self_attention(dtype, **design):
-    layer = grown(build(_attention, dtype, **design))
+def self_attention(dtype, way="plain", **design):
+    layer = model_of(_attention, dtype, way, design)
 
     def run(x, keep=None, rows=None):
         return layer(x, x, x, as_mask(keep))[0]
@@ -165,21 +182,20 @@ def self_attention(dtype, **design):
     return Subject(layer, vectors(T, dtype), run)
 
 
-def causal_attention(dtype, **design):
-    layer = grown(build(_attention, dtype, **design))
+def causal_attention(dtype, way="plain", **design):
+    layer = model_of(_attention, dtype, way, design)
 
     def run(x, keep=None, rows=None, cache=None):
+        mask = as_causal_mask(x, keep, cache)
         past = None if cache is None else cache.layers[0].past
-        return layer(x, x, x, as_causal_mask(x, keep, cache), cache=past)[0]
+        return layer(x, x, x, mask, cache=past)[0]
 
     return Subject(layer, vectors(T, dtype), run)
 
 
-def attention_to_memory(dtype, **design):
-    layer, query = (
-        grown(build(_attention, dtype, **design)),
-        vectors(T, dtype, seed=4),
-    )
+def attention_to_memory(dtype, way="plain", **design):
+    layer = model_of(_attention, dtype, way, design)
+    query = vectors(T, dtype, seed=4)
 
     def run(x, keep=None, rows=None):
         return layer(query if rows is None else query[rows], x, x, as_mask(keep))[0]
@@ -187,8 +203,8 @@ def attention_to_memory(dtype, **design):
     return Subject(layer, vectors(S, dtype), run, aligned=False)
 
 
-def encoder(dtype, **design):
-    stack = grown(build(Encoder, dtype, **design))
+def encoder(dtype, way="plain", **design):
+    stack = model_of(Encoder, dtype, way, design)
 
     def run(x, keep=None, rows=None):
         return stack(x, as_mask(keep))
@@ -196,12 +212,12 @@ def encoder(dtype, **design):
     return Subject(stack, vectors(T, dtype), run)
 
 
-def decoder_only(dtype, **design):
-    stack = grown(
-        build(
-            lambda config: Decoder(config, cross_attention=False), dtype, **design
-        )
-    )
+def _without_memory(config):
+    return Decoder(config, cross_attention=False)
+
+
+def decoder_only(dtype, way="plain", **design):
+    stack = model_of(_without_memory, dtype, way, design)
 
     def run(x, keep=None, rows=None, cache=None):
         return stack(x, mask=as_causal_mask(x, keep, cache), cache=cache)
@@ -209,11 +225,9 @@ def decoder_only(dtype, **design):
     return Subject(stack, vectors(T, dtype), run)
 
 
-def decoder(dtype, **design):
-    stack, memory = (
-        grown(build(Decoder, dtype, **design)),
-        vectors(S, dtype, seed=4),
-    )
+def decoder(dtype, way="plain", **design):
+    stack = model_of(Decoder, dtype, way, design)
+    memory = vectors(S, dtype, seed=4)
     shown = torch.arange(S) < torch.tensor([[S], [1], [5]])  # (B, S)
 
     def run(x, keep=None, rows=None, cache=None):
@@ -224,11 +238,9 @@ def decoder(dtype, **design):
     return Subject(stack, vectors(T, dtype), run)
 
 
-def decoder_memory(dtype, **design):
-    stack, target = (
-        grown(build(Decoder, dtype, **design)),
-        vectors(T, dtype, seed=4),
-    )
+def decoder_memory(dtype, way="plain", **design):
+    stack = model_of(Decoder, dtype, way, design)
+    target = vectors(T, dtype, seed=4)
 
     def run(x, keep=None, rows=None):
         mask = causal_mask(T)
@@ -239,11 +251,9 @@ def decoder_memory(dtype, **design):
     return Subject(stack, vectors(S, dtype), run, aligned=False)
 
 
-def target(dtype, **design):
-    model, source = (
-        grown(build(Transformer, dtype, **design)),
-        symbols(S, SOURCE_VOCAB),
-    )
+def target(dtype, way="plain", **design):
+    model = model_of(Transformer, dtype, way, design)
+    source = symbols(S, SOURCE_VOCAB)
     source[1, 4:] = 0
 
     def run(x, keep=None, rows=None, cache=None):
@@ -256,8 +266,8 @@ def target(dtype, **design):
     return Subject(model, symbols(T, V), run, embedding=model.target_embedding)
 
 
-def source(dtype, **design):
-    model, written = grown(build(Transformer, dtype, **design)), symbols(T, V)
+def source(dtype, way="plain", **design):
+    model, written = model_of(Transformer, dtype, way, design), symbols(T, V)
 
     def run(x, keep=None, rows=None):
         ids = x if keep is None else x.masked_fill(~keep, 0)
@@ -286,9 +296,5 @@ KINDS = {
         source,
     )
 }
-CAUSAL = (
-    "causal_attention",
-    "decoder_only",
-    "decoder",
-    "target",
-)  # these take a cache, too
+# these take a cache, too
+CAUSAL = ("causal_attention", "decoder_only", "decoder", "target")

@@ -5,7 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from tfbook import MultiHeadAttention
-from tfbook.inspect.costs import bytes_kept, count_operations, longest_chain
+from tfbook.inspect.costs import (
+    bytes_kept,
+    count_operations,
+    fastest,
+    longest_chain,
+)
 
 
 def test_a_product_has_two_operations_a_term():
@@ -57,3 +62,16 @@ def test_the_fused_kernel_keeps_no_square():
         )
 
     assert kept(256) < 2.2 * kept(128)
+
+
+def test_the_fastest_round_of_each_run_taken_in_turn():
+    seconds = {"a": iter((5, 2, 3)), "b": iter((7, 9, 11))}
+    now, order = [100], []
+
+    def run(name):
+        order.append(name)
+        now[0] += next(seconds[name])
+
+    runs = {name: lambda name=name: run(name) for name in seconds}
+    assert fastest(runs, 3, clock=lambda: now[0]) == {"a": 2, "b": 7}
+    assert order == ["a", "b"] * 3

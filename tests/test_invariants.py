@@ -1,6 +1,8 @@
-"""Every invariant, over every kind of model, design, attention path and dtype.
+"""The invariants, over kinds of models, designs, dtypes, plain and accelerated.
 
 What the checks say stands in tests/invariants.py, what they are asked of in tests/subjects.py.
+The cases are chosen pairwise: each norm with each position scheme, each kind with each dtype, and
+so on. tests/mutations.py shows which faults they catch.
 """
 
 import functools
@@ -9,17 +11,17 @@ import itertools
 import invariants
 import pytest
 import torch
+from pairwise import pairwise
 from subjects import (
     CAUSAL,
-    DESIGNS,
     KINDS,
-    PATHS,
     SOURCE_VOCAB,
+    WAYS,
     S,
     T,
     V,
-    attention_path,
     build,
+    kernel_of,
     symbols,
 )
 
@@ -28,42 +30,66 @@ from tfbook.model.config import CHOICES
 from tfbook.model.layers import InputEmbedding
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}
-IN_ATTENTION = {
-    "rotary"
-}  # positions that enter where queries meet keys, not with the embedding
+DESIGN = {**CHOICES, "tie_embeddings": (True, False)}
+# positions that enter where queries meet keys, not with the embedding
+IN_ATTENTION = {"rotary"}
+PADS = {  # which positions of x are real, (B, length)
+    "none": lambda x: torch.ones(x.shape[:2], dtype=torch.bool),
+    "behind": lambda x: torch.arange(x.size(1)) < torch.tensor([[4], [1], [6]]),
+    "between": invariants.holes,
+}
 
 
-def over(kinds, paths=PATHS):
-    """Parametrise a test: each kind in each design, on each path, in each dtype."""
-    cases = [
-        pytest.param(
-            kind,
-            path,
-            dtype,
-            design,
-            id="-".join((kind, path, dtype, *design.values())),
-        )
-        for kind, path, dtype, design in itertools.product(
-            kinds, paths, DTYPES, DESIGNS
-        )
-    ]
-    return pytest.mark.parametrize(("kind", "path", "dtype", "design"), cases)
+def accelerates(case):
+    """Attention outside of a stack is not accelerated."""
+    return case["way"] == "plain" or "attention" not in case["kind"]
+
+
+def accelerates_in_training(case):
+    """Nor does a gradient in bfloat16 go through the fused kernel."""
+    return accelerates(case) and (case["way"], case["dtype"]) != (
+        "accelerated",
+        "bf16",
+    )
+
+
+def over(kinds, allowed=accelerates, ways=WAYS):
+    """Parametrise a test by kind, way, dtype and design, chosen pairwise."""
+    factors = {"kind": kinds, "way": ways, "dtype": DTYPES, **DESIGN}
+    cases = []
+    for case in pairwise(factors, allowed):
+        kind, way, dtype, *design = case.values()
+        design, name = dict(zip(DESIGN, design, strict=True)), name_of(case)
+        cases.append(pytest.param(kind, way, dtype, design, id=name))
+    return pytest.mark.parametrize(("kind", "way", "dtype", "design"), cases)
+
+
+def name_of(case):
+    """What a test's report calls a case, or a design."""
+    return "-".join(map(str, case.values()))
 
 
 @functools.cache
-def subject_of(kind, dtype, **design):
-    return KINDS[kind](DTYPES[dtype], **design)
+def subject_of(kind, way, dtype, **design):
+    return KINDS[kind](DTYPES[dtype], way, **design)
 
 
 @pytest.fixture
-def subject(kind, path, dtype, design):
-    with attention_path(path):
-        yield subject_of(kind, dtype, **design)
+def subject(kind, way, dtype, design):
+    """Without gradients, as in use: then the kernel is the fused one in bfloat16, too."""
+    with torch.no_grad(), kernel_of(way):
+        yield subject_of(kind, way, dtype, **design)
 
 
-@over(CAUSAL)
-def test_no_leak_from_the_future(subject):
-    invariants.no_leak_from_the_future(subject)
+@pytest.fixture
+def learner(kind, way, dtype, design):
+    with kernel_of(way):
+        yield subject_of(kind, way, dtype, **design)
+
+
+@over(CAUSAL, accelerates_in_training)
+def test_no_leak_from_the_future(learner):
+    invariants.no_leak_from_the_future(learner)
 
 
 @over(KINDS)
@@ -83,8 +109,8 @@ def test_rows_are_independent(subject):
 
 @over([kind for kind in KINDS if kind not in CAUSAL])
 def test_order_is_seen_by_positions_alone(subject, kind, design):
-    """A stack adds no positions to its input: of vectors it sees only an order that is turned into
-    its attention.
+    """A stack adds no positions to its input: of vectors it sees only an order that is applied
+    in its attention.
     """
     if kind == "source":
         seen = design["positions"] != "none"
@@ -93,12 +119,12 @@ def test_order_is_seen_by_positions_alone(subject, kind, design):
     (invariants.order_is_seen if seen else invariants.order_is_not_seen)(subject)
 
 
-@over(KINDS)
-def test_fully_masked_rows_are_zero(subject):
-    invariants.fully_masked_rows_are_zero(subject)
+@over(KINDS, accelerates_in_training)
+def test_fully_masked_rows_are_zero(learner):
+    invariants.fully_masked_rows_are_zero(learner)
 
 
-@over(KINDS, paths=["shown"])
+@over(KINDS, ways=["plain"])
 def test_weights_are_shares(subject):
     invariants.weights_are_shares(subject)
 
@@ -108,28 +134,46 @@ def test_cached_equals_full(subject):
     invariants.cached_equals_full(subject)
 
 
-@over(KINDS, paths=["both"])
-def test_paths_agree(kind, path, dtype, design):
-    """Outputs always; gradients not through a whole stack in bfloat16, where a rounding may carry
-    a value across the kink of a relu, and its gradient jumps.
-    """
-    gradients = dtype != "bf16" or "attention" in kind
-    invariants.paths_agree(subject_of(kind, dtype, **design), gradients)
-
-
 @over(KINDS)
 def test_no_dropout_means_none(subject):
     invariants.no_dropout_means_none(subject)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("norm", CHOICES["norm"])
-def test_dropout_is_off_in_eval(kind, path, norm):
-    with attention_path(path):
-        invariants.dropout_is_off_in_eval(
-            KINDS[kind](torch.float64, dropout=0.5, norm=norm)
-        )
+ACCELERATED = [kind for kind in KINDS if "attention" not in kind]
+
+
+@pytest.mark.parametrize(
+    "case",
+    pairwise(
+        {
+            "kind": ACCELERATED,
+            "dtype": DTYPES,
+            "pads": PADS,
+            "training": (True, False),
+            **DESIGN,
+        }
+    ),
+    ids=name_of,
+)
+def test_acceleration_changes_nothing(case):
+    kind, dtype, pads, training, *design = case.values()
+    design = dict(zip(DESIGN, design, strict=True))
+    plain, accelerated = (subject_of(kind, way, dtype, **design) for way in WAYS)
+    invariants.acceleration_changes_nothing(
+        plain, accelerated, PADS[pads](plain.x), training
+    )
+
+
+@pytest.mark.parametrize(
+    "case",
+    pairwise({"kind": KINDS, "way": WAYS, "norm": CHOICES["norm"]}, accelerates),
+    ids=name_of,
+)
+def test_dropout_is_off_in_eval(case):
+    kind, way, norm = case.values()
+    invariants.dropout_is_off_in_eval(
+        KINDS[kind](torch.float64, way, dropout=0.5, norm=norm)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,16 +189,31 @@ def test_embeddings_are_dropped(positions):
         invariants.embeddings_are_dropped(embedding, symbols(T, V))
 
 
-@pytest.mark.parametrize(
-    "design", DESIGNS, ids=lambda design: "-".join(design.values())
-)
-@pytest.mark.parametrize("tied", [True, False])
-def test_first_loss_is_near_uniform(design, tied):
-    model = build(Transformer, tie_embeddings=tied, **design)
+@pytest.mark.parametrize("design", pairwise(DESIGN), ids=name_of)
+def test_first_loss_is_near_uniform(design):
     ids = symbols(S, SOURCE_VOCAB), symbols(T, V), symbols(T, V, seed=4)
-    invariants.first_loss_is_near_uniform(model, *ids)
+    invariants.first_loss_is_near_uniform(build(Transformer, **design), *ids)
 
 
 @pytest.mark.parametrize("norm", CHOICES["norm"])
 def test_no_two_layers_start_alike(norm):
     invariants.no_two_layers_start_alike(build(Transformer, norm=norm, n_layers=3))
+
+
+def test_every_two_values_meet_in_fewer_cases_than_all():
+    factors = {"kind": KINDS, "way": WAYS, "dtype": DTYPES, **DESIGN}
+    chosen = pairwise(factors, accelerates_in_training)
+    assert chosen == pairwise(factors, accelerates_in_training)
+    assert all(map(accelerates_in_training, chosen))
+    met = {
+        pair for case in chosen for pair in itertools.combinations(case.items(), 2)
+    }
+    product = [
+        dict(zip(factors, values, strict=True))
+        for values in itertools.product(*factors.values())
+    ]
+    possible = [case for case in product if accelerates_in_training(case)]
+    wanted = {
+        p for case in possible for p in itertools.combinations(case.items(), 2)
+    }
+    assert met == wanted and len(chosen) < len(possible) / 20

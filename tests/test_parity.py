@@ -1,5 +1,5 @@
-"""Ours against PyTorch's own layers, on random configurations in float64: outputs and gradients,
-of every input and every parameter. Weights are copied here, by name.
+"""Ours against PyTorch's own layers in float64: outputs and gradients, of every input and every
+parameter, on designs chosen pairwise with random sizes. Weights are copied here, by name.
 
 `python tests/test_parity.py` prints the largest differences.
 """
@@ -10,12 +10,17 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
+from pairwise import pairwise
 from reference import (
+    DESIGN,
+    MASKS,
+    MEMORY_MASKS,
     Draw,
     assert_complete,
     attention_names,
     copied,
     differences,
+    has_activation,
     recurrent_names,
     shaken,
     stack_names,
@@ -23,17 +28,15 @@ from reference import (
 from torch import nn
 
 import tfbook
-from tfbook.fast.layers import fused_attention
 from tfbook.pretrained import load_torch_transformer
 
 TOLERANCE = 1e-10
 
 
-# The oracles: each draws one configuration and returns the two differences.
+# The oracles: each takes one configuration and returns the two differences.
 
 
-def attention_function(seed):
-    draw = Draw(seed)
+def attention_function(draw):
     width = draw.d_model // draw.n_heads
     inputs = [
         draw.vectors(length, draw.n_heads * width).unflatten(
@@ -44,15 +47,13 @@ def attention_function(seed):
     query, key, value = (
         x.transpose(1, 2).detach().requires_grad_() for x in inputs
     )
-    mask, _ = draw.masks(draw.target, draw.source)
+    mask, _ = draw.masks(draw["memory_mask"], draw.target, draw.source)
     theirs = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    shown, _ = tfbook.scaled_dot_product_attention(query, key, value, mask)
-    fused, _ = fused_attention(query, key, value, mask)
-    return differences([shown, fused], [theirs, theirs], (query, key, value))
+    ours, _ = tfbook.scaled_dot_product_attention(query, key, value, mask)
+    return differences([ours], [theirs], (query, key, value))
 
 
-def multi_head_attention(seed):
-    draw = Draw(seed)
+def multi_head_attention(draw):
     theirs = nn.MultiheadAttention(
         draw.d_model, draw.n_heads, batch_first=True
     ).double()
@@ -62,8 +63,10 @@ def multi_head_attention(seed):
     query, key, value = (
         draw.vectors(n) for n in (draw.target, draw.source, draw.source)
     )
-    mask, (attn_mask, padding) = draw.masks(draw.target, draw.source)
-    with_weights = draw.random() < 0.5
+    mask, (attn_mask, padding) = draw.masks(
+        draw["memory_mask"], draw.target, draw.source
+    )
+    with_weights = draw["with_weights"]
     got = ours(query, key, value, mask, need_weights=with_weights)
     wanted = theirs(
         query,
@@ -78,75 +81,41 @@ def multi_head_attention(seed):
     return differences(got[both], wanted[both], (query, key, value), pairs)
 
 
-def encoder_stack(seed):
-    draw = Draw(seed)
-    n_layers, design = draw.randint(1, 3), draw.torch_design()
-    final = (
-        nn.LayerNorm(draw.d_model, dtype=torch.float64)
-        if draw.random() < 0.5
-        else None
-    )
+def encoder_stack(draw):
+    design, final = draw.torch_design(), final_norm(draw)
     theirs = nn.TransformerEncoder(
         nn.TransformerEncoderLayer(**design),
-        n_layers,
+        draw["n_layers"],
         final,
         enable_nested_tensor=False,
     )
-    ours = tfbook.Encoder(
-        draw.config(n_layers, final_norm=final is not None)
-    ).double()
+    ours = tfbook.Encoder(draw.config(final_norm=final is not None)).double()
     pairs = copied(stack_names(ours, shaken(theirs)))
     assert_complete(pairs, ours, theirs)
     x = draw.vectors(draw.source)
-    mask, (attn_mask, padding) = draw.masks(draw.source, draw.source)
+    mask, (attn_mask, padding) = draw.masks(draw["mask"], draw.source, draw.source)
     wanted = batch_first(
         theirs, design, x, mask=attn_mask, src_key_padding_mask=padding
     )
     return differences([ours(x, mask)], [wanted], [x], pairs)
 
 
-def decoder_stack(seed):
-    draw = Draw(seed)
-    n_layers, design = draw.randint(1, 3), draw.torch_design()
-    final = (
-        nn.LayerNorm(draw.d_model, dtype=torch.float64)
-        if draw.random() < 0.5
-        else None
-    )
+def decoder_stack(draw):
+    design, final = draw.torch_design(), final_norm(draw)
     theirs = nn.TransformerDecoder(
-        nn.TransformerDecoderLayer(**design), n_layers, final
+        nn.TransformerDecoderLayer(**design), draw["n_layers"], final
     )
-    ours = tfbook.Decoder(
-        draw.config(n_layers, final_norm=final is not None)
-    ).double()
+    ours = tfbook.Decoder(draw.config(final_norm=final is not None)).double()
     pairs = copied(stack_names(ours, shaken(theirs)))
     assert_complete(pairs, ours, theirs)
     x, memory = draw.vectors(draw.target), draw.vectors(draw.source)
-    mask, (attn_mask, padding) = draw.masks(draw.target, draw.target)
-    memory_mask, (memory_attn_mask, memory_padding) = draw.masks(
-        draw.target, draw.source
-    )
-    wanted = batch_first(
-        theirs,
-        design,
-        x,
-        memory,
-        tgt_mask=attn_mask,
-        tgt_key_padding_mask=padding,
-        memory_mask=memory_attn_mask,
-        memory_key_padding_mask=memory_padding,
-    )
-    return differences(
-        [ours(x, memory, mask, memory_mask)], [wanted], [x, memory], pairs
-    )
+    masks, theirs_masks = decoder_masks(draw)
+    wanted = batch_first(theirs, design, x, memory, **theirs_masks)
+    return differences([ours(x, memory, *masks)], [wanted], [x, memory], pairs)
 
 
-def whole_transformer(seed, load=False):
-    draw = Draw(seed)
-    depths, design = (
-        (draw.randint(1, 3), draw.randint(1, 3)),
-        draw.torch_design(load),
-    )
+def whole_transformer(draw, load=False):
+    depths, design = (draw["n_layers"], draw["decoder_layers"]), draw.torch_design()
     theirs = shaken(nn.Transformer(**torch_sizes(design, depths)))
     theirs.encoder.enable_nested_tensor = False
     if load:
@@ -154,7 +123,7 @@ def whole_transformer(seed, load=False):
     else:  # its final norms are there in post-norm too
         kinds = (tfbook.Encoder, tfbook.Decoder)
         stacks = [
-            kind(draw.config(depth, final_norm=True)).double()
+            kind(draw.config(n_layers=depth, final_norm=True)).double()
             for kind, depth in zip(kinds, depths, strict=True)
         ]
     encoder, decoder = stacks
@@ -165,11 +134,10 @@ def whole_transformer(seed, load=False):
     pairs = pairs if load else copied(pairs)
     assert_complete(pairs, nn.ModuleList(stacks), theirs)
     source, target = draw.vectors(draw.source), draw.vectors(draw.target)
-    source_mask, (src_mask, src_padding) = draw.masks(draw.source, draw.source)
-    mask, (tgt_mask, tgt_padding) = draw.masks(draw.target, draw.target)
-    memory_mask, (memory_attn_mask, memory_padding) = draw.masks(
-        draw.target, draw.source
+    source_mask, (src_mask, src_padding) = draw.masks(
+        draw["source_mask"], draw.source, draw.source
     )
+    masks, theirs_masks = decoder_masks(draw)
     wanted = batch_first(
         theirs,
         design,
@@ -177,17 +145,33 @@ def whole_transformer(seed, load=False):
         target,
         src_mask=src_mask,
         src_key_padding_mask=src_padding,
-        tgt_mask=tgt_mask,
-        tgt_key_padding_mask=tgt_padding,
-        memory_mask=memory_attn_mask,
-        memory_key_padding_mask=memory_padding,
+        **theirs_masks,
     )
-    got = decoder(target, encoder(source, source_mask), mask, memory_mask)
+    got = decoder(target, encoder(source, source_mask), *masks)
     return differences([got], [wanted], [source, target], pairs)
 
 
-def recurrent(kind, seed):
-    draw = Draw(seed)
+def final_norm(draw):
+    """PyTorch's final norm, or None."""
+    width = draw.d_model
+    return nn.LayerNorm(width, dtype=torch.float64) if draw["final_norm"] else None
+
+
+def decoder_masks(draw):
+    """Our two masks of a decoder, and PyTorch's four by their keywords."""
+    mask, (attn_mask, padding) = draw.masks(draw["mask"], draw.target, draw.target)
+    memory_mask, (memory_attn_mask, memory_padding) = draw.masks(
+        draw["memory_mask"], draw.target, draw.source
+    )
+    return (mask, memory_mask), {
+        "tgt_mask": attn_mask,
+        "tgt_key_padding_mask": padding,
+        "memory_mask": memory_attn_mask,
+        "memory_key_padding_mask": memory_padding,
+    }
+
+
+def recurrent(kind, draw):
     d_input, d_hidden = draw.sample((17, 19, 23, 29), 2)
     ours = getattr(tfbook, kind)(d_input, d_hidden).double()
     theirs = getattr(nn, kind)(d_input, d_hidden, batch_first=True).double()
@@ -195,7 +179,7 @@ def recurrent(kind, seed):
     assert_complete(pairs, ours, theirs)
     x = draw.vectors(draw.target, d_input)
     state = [draw.vectors(1, d_hidden) for _ in range(2 if kind == "LSTM" else 1)]
-    state = state if draw.random() < 0.7 else []
+    state = state if draw["with_state"] else []
     layers_first = [h.transpose(0, 1) for h in state]  # (1, B, d_hidden)
     rows_first = [h[:, 0] for h in state]  # (B, d_hidden)
     if kind == "LSTM":
@@ -224,15 +208,72 @@ def batch_first(theirs, design, *inputs, **masks):
     return theirs(*(x.transpose(0, 1) for x in inputs), **masks).transpose(0, 1)
 
 
+DECODER = {"mask": MASKS, "memory_mask": MEMORY_MASKS}
+FINAL = {"final_norm": (True, False)}
+WHOLE = {
+    **DESIGN,
+    "decoder_layers": (1, 2, 3),
+    "source_mask": ("padding", "each head"),
+}
+# the loader does not see masks
+LOADED = {**WHOLE, "mask": ("both",), "memory_mask": ("padding",)}
+RECURRENT = {"with_state": (True, False), "again": range(5)}  # again: other sizes
+
+
+def without_module(case):
+    """A module is for the loader alone: nn.TransformerDecoder forgets it when it copies its
+    layers, and computes relu.
+    """
+    return has_activation(case) and case["given_as"] != "module"
+
+
 ORACLES = {
-    "F.scaled_dot_product_attention": (attention_function, 40),
-    "nn.MultiheadAttention": (multi_head_attention, 40),
-    "nn.TransformerEncoder": (encoder_stack, 40),
-    "nn.TransformerDecoder": (decoder_stack, 40),
-    "nn.Transformer": (whole_transformer, 50),
-    "nn.RNN": (functools.partial(recurrent, "RNN"), 20),
-    "nn.LSTM": (functools.partial(recurrent, "LSTM"), 20),
-    "load_torch_transformer": (functools.partial(whole_transformer, load=True), 50),
+    name: (oracle, pairwise(factors, allowed))
+    for name, oracle, factors, allowed in (
+        (
+            "F.scaled_dot_product_attention",
+            attention_function,
+            {"memory_mask": MEMORY_MASKS, "again": range(3)},
+            lambda case: True,
+        ),
+        (
+            "nn.MultiheadAttention",
+            multi_head_attention,
+            {"memory_mask": MEMORY_MASKS, "with_weights": (True, False)},
+            lambda case: True,
+        ),
+        (
+            "nn.TransformerEncoder",
+            encoder_stack,
+            {**DESIGN, **FINAL, "mask": MASKS},
+            without_module,
+        ),
+        (
+            "nn.TransformerDecoder",
+            decoder_stack,
+            {**DESIGN, **FINAL, **DECODER},
+            without_module,
+        ),
+        ("nn.Transformer", whole_transformer, {**WHOLE, **DECODER}, without_module),
+        (
+            "nn.RNN",
+            functools.partial(recurrent, "RNN"),
+            RECURRENT,
+            lambda case: True,
+        ),
+        (
+            "nn.LSTM",
+            functools.partial(recurrent, "LSTM"),
+            RECURRENT,
+            lambda case: True,
+        ),
+        (
+            "load_torch_transformer",
+            functools.partial(whole_transformer, load=True),
+            LOADED,
+            has_activation,
+        ),
+    )
 }
 
 
@@ -241,30 +282,29 @@ ORACLES = {
 )  # of its own constructor
 @pytest.mark.parametrize(
     ("oracle", "seed"),
-    [(name, seed) for name, (_, n) in ORACLES.items() for seed in range(n)],
+    [
+        (name, seed)
+        for name, (_, cases) in ORACLES.items()
+        for seed in range(len(cases))
+    ],
 )
 def test_parity(oracle, seed, record_property):
-    output, gradient = ORACLES[oracle][0](seed)
+    output, gradient = farthest(oracle, seed)
     record_property("largest output difference", output)
     record_property("largest gradient difference", gradient)
     assert output <= TOLERANCE, f"outputs differ by {output:.1e}"
     assert gradient <= TOLERANCE, f"gradients differ by {gradient:.1e}"
 
 
-def test_there_are_200_configurations_beside_the_loader():
-    assert (
-        sum(
-            n
-            for name, (_, n) in ORACLES.items()
-            if name != "load_torch_transformer"
-        )
-        >= 200
-    )
+def farthest(name, seed):
+    oracle, cases = ORACLES[name]
+    return oracle(Draw(seed, cases[seed]))
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", "enable_nested_tensor is True")
     print(f"{'oracle':32}{'configurations':>16}{'outputs':>12}{'gradients':>12}")
-    for name, (oracle, n) in ORACLES.items():
-        apart = [max(column) for column in zip(*map(oracle, range(n)), strict=True)]
-        print(f"{name:32}{n:16}{apart[0]:12.1e}{apart[1]:12.1e}")
+    for name, (_, cases) in ORACLES.items():
+        apart = [farthest(name, seed) for seed in range(len(cases))]
+        output, gradient = (max(column) for column in zip(*apart, strict=True))
+        print(f"{name:32}{len(cases):16}{output:12.1e}{gradient:12.1e}")

@@ -2,6 +2,7 @@
 the check passes again.
 """
 
+import functools
 import inspect
 import sys
 from contextlib import contextmanager
@@ -14,13 +15,11 @@ import torch.nn.functional as F
 import training_checks
 from subjects import (
     KINDS,
-    PATHS,
     SIZES,
     SOURCE_VOCAB,
     S,
     T,
     V,
-    attention_path,
     build,
     grown,
     symbols,
@@ -111,19 +110,20 @@ def embedding():
     )
 
 
+EACH = ("attention_to_memory", "encoder", "target")  # a layer, a stack, the whole
 CHECKS = {
-    "mask_inverted": (hold.padding_changes_nothing, shown(*KINDS)),
+    "mask_inverted": (hold.padding_changes_nothing, shown(*EACH)),
     "padding_mask_on_rows": (
         hold.padding_changes_nothing,
         shown("encoder", "source"),
     ),
     "fully_masked_row_is_nan": (
         hold.fully_masked_rows_are_zero,
-        shown("self_attention", "causal_attention", "encoder", "decoder_only"),
+        shown("self_attention", "encoder", "decoder_only"),
     ),
     "fully_masked_row_is_uniform": (
         hold.fully_masked_rows_are_zero,
-        shown("self_attention", "causal_attention", "encoder", "decoder_only"),
+        shown("self_attention", "encoder", "decoder_only"),
     ),
     "mask_overflows_in_half": (half_agrees_with_float, shown("source", "target")),
     "cross_attention_mask_dropped": (
@@ -144,11 +144,11 @@ CHECKS = {
         hold.rows_are_independent,
         shown("self_attention", "encoder"),
     ),
-    "softmax_over_queries": (hold.weights_are_shares, shown(*KINDS)),
+    "softmax_over_queries": (hold.weights_are_shares, shown(*EACH)),
     "final_norm_forgotten": (loaded_equals_torch, [torch_transformer]),
     "norm_with_unbiased_deviation": (norm_is_layer_norm, add_norms()),
     "norm_with_eps_outside_the_root": (norm_is_layer_norm, add_norms()),
-    "zero_dropout_ignored": (hold.no_dropout_means_none, shown(*KINDS)),
+    "zero_dropout_ignored": (hold.no_dropout_means_none, shown(*EACH)),
     "layers_start_identical": (
         hold.no_two_layers_start_alike,
         [lambda: (build(Encoder),), lambda: (build(Transformer),)],
@@ -156,7 +156,7 @@ CHECKS = {
     "embedding_dropout_missing": (hold.embeddings_are_dropped, [embedding]),
     "dropout_live_in_eval": (
         hold.dropout_is_off_in_eval,
-        shown(*KINDS, dropout=0.5),
+        shown(*EACH, dropout=0.5),
     ),
     "tied_embeddings_start_too_large": (
         hold.first_loss_is_near_uniform,
@@ -172,7 +172,7 @@ CHECKS = {
         hold.cached_equals_full,
         shown("target", positions="sinusoidal")
         + shown("target", positions="learned")
-        + shown("decoder_only", "decoder", "target", positions="rotary"),
+        + shown("decoder_only", "target", positions="rotary"),
     ),
     **training_checks.CHECKS,
 }
@@ -199,45 +199,49 @@ def caught(name):
 
 @every_pitfall
 def test_its_check_fails_inside_and_passes_before_and_after(name):
-    check, audience = CHECKS[name]
-    for subject in audience:
-        check(*subject())
-        with PITFALLS[name](), caught(name):
-            check(*subject())
-        check(*subject())
-
-
-@every_pitfall
-def test_models_built_before_carry_it_unless_it_says_otherwise(name):
+    """On models built inside; and on those built before, unless it says otherwise."""
     check, audience = CHECKS[name]
     for subject in audience:
         built_before = subject()
+        check(*built_before)
         with PITFALLS[name]():
+            with caught(name):
+                check(*subject())
             if "Build the model inside" in PITFALLS[name].__doc__:
                 check(*built_before)
             else:
                 with caught(name):
                     check(*built_before)
+        check(*subject())
         check(*built_before)
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("name", "check"),
+    ("name", "check", "kind"),
     [
-        ("mask_inverted", hold.padding_changes_nothing),
-        ("fully_masked_row_is_nan", hold.fully_masked_rows_are_zero),
-        ("fully_masked_row_is_uniform", hold.fully_masked_rows_are_zero),
-        ("softmax_over_queries", hold.no_leak_from_the_future),
-        ("dropout_live_in_eval", hold.dropout_is_off_in_eval),
+        ("mask_inverted", hold.padding_changes_nothing, "encoder"),
+        (
+            "fully_masked_row_is_nan",
+            hold.fully_masked_rows_are_zero,
+            "decoder_only",
+        ),
+        ("softmax_over_queries", hold.no_leak_from_the_future, "decoder_only"),
+        ("padding_mask_on_rows", hold.padding_changes_nothing, "encoder"),
+        ("causal_mask_missing", hold.no_leak_from_the_future, "target"),
+        ("norm_over_time", hold.no_leak_from_the_future, "target"),
+        ("dropout_live_in_eval", hold.dropout_is_off_in_eval, "decoder"),
+        ("positions_added_to_rows", hold.rows_are_independent, "source"),
     ],
 )
-def test_a_bug_of_attention_sits_on_both_paths(name, check, path):
-    ((model,),) = (subject() for subject in shown("decoder_only", dropout=0.5))
-    with attention_path(path):
-        check(model)
-        with PITFALLS[name](), caught(name):
-            check(model)
+def test_what_is_accelerated_inside_has_the_bug_too(name, check, kind):
+    """As where lessons train inside the `with`."""
+    subject = functools.partial(
+        KINDS[kind], torch.float64, "accelerated", dropout=0.5
+    )
+    check(subject())
+    with PITFALLS[name](), caught(name):
+        check(subject())
+    check(subject())
 
 
 def surroundings():

@@ -13,7 +13,7 @@ from tfbook.inspect.attention_maps import image_attention_maps, rollout
 from tfbook.model.vit import ViT, patches
 
 # pairwise distinct; the grid of patches is 7 by 3, not square
-B, C, PATCH, GRID, CLASSES = 5, 3, (2, 13), (7, 3), 11
+B, C, PATCH, GRID, CLASSES = 17, 3, (2, 13), (7, 3), 11
 IMAGE = tuple(p * g for p, g in zip(PATCH, GRID, strict=True))
 SIZES = {"d_model": 30, "n_heads": 5, "n_layers": 2, "d_ff": 23, "dropout": 0.0}
 EACH = {
@@ -274,7 +274,7 @@ def test_rollout_is_of_each_picture_alone(both):
         (
             lambda: vit()(pictures(B, C, 39, 14)),
             ValueError,
-            r"image must be \(B, 3, 14, 39\), got \(5, 3, 39, 14\)",
+            r"image must be \(B, 3, 14, 39\), got \(17, 3, 39, 14\)",
         ),
         (
             lambda: rollout(torch.zeros(2, 3, 4, 4)),

@@ -1,6 +1,10 @@
 """What a computation costs, counted: operations, steps that wait for each other, and
-bytes kept for the backward pass. None of it depends on how fast or busy a machine is.
+bytes kept for the backward pass. None of it depends on how fast or busy a machine is,
+but for `fastest`, which measures times.
 """
+
+import math
+import time
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -54,3 +58,19 @@ def bytes_kept(computation):
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         computation()
     return sum(size for size, _ in kept.values())
+
+
+def fastest(runs, rounds, clock=time.perf_counter):
+    """Seconds of each run in its fastest round, {name: seconds}.
+
+    runs: {name: function without arguments}, which take turns, so that whatever else
+    the computer does slows all of them. The fastest round is the one that was disturbed
+    least. clock: seconds from anywhere.
+    """
+    best = dict.fromkeys(runs, math.inf)
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = clock()
+            run()
+            best[name] = min(best[name], clock() - start)
+    return best

@@ -4,10 +4,11 @@
         ...                     # every model carries the bug
     ...                         # and none does
 
-The model has no flags for them: a bug lives here alone, in the fewest lines that carry it. Each
-docstring says what is wrong, the line that looks innocent, the symptom, and the check that catches
-it, of tests/invariants.py, tests/test_pitfalls.py or tests/training_checks.py. `PITFALLS` maps
-names to functions, in the order of their topics, `function.number`.
+The model has no flags for them: each bug is patched in from here, in as few lines as possible. A
+docstring says what is wrong, which line looks innocent, what the symptom is, and which check of
+tests/invariants.py, tests/test_pitfalls.py or tests/training_checks.py catches it. `PITFALLS` maps
+names to functions, in the order of their topics, `function.number`. A model that `accelerate` makes
+inside the `with` carries the bug as well.
 """
 
 from tfbook.pitfalls import embeddings, evaluation, layers, leaks, masks, training

@@ -1,4 +1,4 @@
-"""Embeddings and positions: bugs in the way in."""
+"""Embeddings and positions: bugs before the first layer."""
 
 from contextlib import contextmanager
 
@@ -15,7 +15,7 @@ def tied_embeddings_start_too_large():
     """Embeddings start as N(0, 1) and are scaled by √d_model, and the output is tied to them.
     Build the model inside the `with`.
 
-    Looks innocent: nothing is written at all: N(0, 1) is how `nn.Embedding` starts.
+    Looks innocent: there is no line to look at: `nn.Embedding` starts as N(0, 1).
     Symptom: the first loss is many times ln V, the positions drown, and learning crawls.
     Caught by: `first_loss_is_near_uniform`.
     """
@@ -34,7 +34,7 @@ def positions_added_to_rows():
     """Position p is added to row p of the batch instead of symbol p of each row.
 
     Looks innocent: `x + table[:x.size(0)]`, from code where time comes first.
-    Symptom: a model without order, whose answer depends on the row it stands in.
+    Symptom: the model does not see the order, and its answer depends on the row of the batch.
     Caught by: `rows_are_independent`.
     """
 
@@ -84,7 +84,7 @@ def cached_position_restarts():
     """With a cache, every new symbol stands at position 0.
 
     Looks innocent: `self.target_embedding(new)`, where the length of what came before is missing.
-    Symptom: teacher forcing and uncached decoding are right, cached decoding goes astray at once.
+    Symptom: teacher forcing and uncached decoding are right, cached decoding goes wrong at once.
     Caught by: `cached_equals_full`.
     """
     forward = InputEmbedding.forward
@@ -92,11 +92,11 @@ def cached_position_restarts():
     def at_zero(self, ids, past=0, name="ids"):
         return forward(self, ids, 0, name)
 
-    def unturned(x, past=0):
-        return apply_rotary(x)
+    def rotary_at_zero(x, past=0):
+        return apply_rotary(x)  # (B, H, T, D)
 
     with (
         patched(InputEmbedding, "forward", at_zero),
-        replaced((apply_rotary, unturned)),
+        replaced((apply_rotary, rotary_at_zero)),
     ):
         yield

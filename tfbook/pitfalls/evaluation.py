@@ -1,4 +1,4 @@
-"""Scores: the model is right, and what is said of it is not."""
+"""Scores: the model is right, and its score is not."""
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -17,16 +17,16 @@ from tfbook.tasks.pronunciation.pronouncer import Pronouncer
 @pitfall(22)
 @contextmanager
 def vocabulary_grows_in_test():
-    """A vocabulary takes in every symbol that it meets, those of the test among them.
+    """A vocabulary adds every symbol that it meets, those of the test set among them.
 
     Looks innocent: `ids.setdefault(symbol, len(ids))`; or all at once, `build_vocab(train, dev,
     test)` (BIMPM-pytorch #14).
-    Symptom: nothing is unknown in the test, as it will be in use. A symbol of the test alone has
-    weights as they started, or none, and the model built before crashes.
+    Symptom: nothing is unknown in the test, unlike in use. A symbol that only the test set has
+    keeps its initial weights, or has none, and a model built before crashes.
     Caught by: `unseen_symbols_are_refused`.
     """
     encode = Vocabulary.encode
-    with ExitStack() as patches:  # what has grown shrinks again behind the `with`
+    with ExitStack() as patches:  # what has grown shrinks again after the `with`
 
         def growing(self, sequence):
             if new := [s for s in dict.fromkeys(sequence) if s not in self.ids]:
@@ -46,8 +46,9 @@ def variants_in_train_and_test():
 
     Looks innocent: `train_test_split(lines)` (g2p-seq2seq #34). The same kind of leak as counting
     anything on train and test.
-    Symptom: one test word in nine was trained on. Learned by heart it brings five phones in six,
-    and hardly a whole word, since the test accepts the other variants alone: no score is right.
+    Symptom: one test word in nine was trained on. If memorised, it has five phones in six right,
+    and hardly ever the whole word, since the test accepts the other variants alone: no score is
+    right.
     Caught by: `no_word_is_in_two_parts`.
     """
 
@@ -69,38 +70,38 @@ def variants_in_train_and_test():
 def scored_with_teacher_forcing():
     """A pronouncer is scored on the phones it finds likeliest after the true ones before.
 
-    Looks innocent: `model(source, target[:, :-1]).argmax(-1)`, since training does so too.
+    Looks innocent: `model(source, target[:, :-1]).argmax(-1)`, as in training.
     Symptom: one mistake does not lead to the next, so the phone error rate is too good. The word
-    error rate is greedy decoding's: a word is right in both or in neither, variants aside.
+    error rate is that of greedy decoding: a word is right in both or in neither, variants aside.
     Caught by: `score_is_of_what_it_says`.
     """
 
     @decoding
-    def told(model, source, target):
+    def teacher_forced(model, source, target):
         return model(source, target[:, :-1]).argmax(-1)  # (B, T)
 
     def score(self, words, beam=4, stress=False):
         pairs = encode_pairs({w: v[:1] for w, v in words.items()}, self.stressed)
-        device, said = next(self.model.parameters()).device, []
+        device, answers = next(self.model.parameters()).device, []
         for first in range(0, len(pairs), 128):
             batch = pad_pairs(pairs[first : first + 128])
             source, target = (ids.to(device) for ids in batch)  # (B, S), (B, T + 1)
-            ids = told(self.model, source, target)
+            ids = teacher_forced(self.model, source, target)
             ids = ids.masked_fill(target[:, 1:] == PAD, PAD)  # (B, T)
-            said += [self.sounds.decode(row) for row in ids]
-        return error_rates(said, list(words.values()))
+            answers += [self.sounds.decode(row) for row in ids]
+        return error_rates(answers, list(words.values()))
 
     return patched(Pronouncer, "score", score)
 
 
 @pitfall(24)
 def decoding_starts_with_stop():
-    """The model learned to go on from the start symbol, and decoding gives it stop.
+    """The model learned to continue from the start symbol, and decoding gives it stop.
 
-    Looks innocent: `ids = [stop]`: right for what fairseq trained, and for nothing else
-    (Transformers-Tutorials #362 has it the other way about).
-    Symptom: teacher forcing shines, and what is decoded fails: a copy task falls from 99 % to 0, a
-    pronouncer loses first phones, or says nothing at all.
+    Looks innocent: `ids = [stop]`: right for models trained by fairseq, and for no others
+    (Transformers-Tutorials #362 has it the other way round).
+    Symptom: teacher-forced scores are excellent, and decoding fails: a copy task falls from 99 %
+    to 0, a pronouncer drops first phones, or says nothing at all.
     Caught by: `log_probability_is_of_a_training_batch`.
     """
 

@@ -1,4 +1,4 @@
-"""Norms, first weights and dropout: bugs that cost a little each, and never crash."""
+"""Norms, initial weights and dropout: each bug costs a little, and none crashes."""
 
 import copy
 
@@ -14,11 +14,12 @@ from tfbook.pretrained.torch_transformer import load_torch_transformer
 
 @pitfall(11)
 def final_norm_forgotten():
-    """Weights of `nn.Transformer` in post-norm are loaded without the norm behind its last layer.
+    """Weights of `nn.Transformer` in post-norm are loaded without the norm after its last layer.
 
     Looks innocent: `self.norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()`: the paper
     has none, but `nn.Transformer` keeps it in both.
-    Symptom: none with fresh weights, since a norm of a norm changes nothing; trained ones go wrong.
+    Symptom: none with fresh weights, since a norm of a norm changes nothing; trained weights give
+    wrong outputs.
     Caught by: `loaded_equals_torch`, with noise in every gain and bias.
     """
 
@@ -54,7 +55,7 @@ def norm_with_eps_outside_the_root():
     """The home-made norm adds eps to the deviation instead of the variance.
 
     Looks innocent: `(x - mean) / (deviation + eps)`.
-    Symptom: none where deviations are near 1; small activations are scaled otherwise.
+    Symptom: none where deviations are near 1; small activations are scaled differently.
     Caught by: `norm_is_layer_norm`.
     """
 
@@ -68,16 +69,16 @@ def norm_with_eps_outside_the_root():
 
 @pitfall(13)
 def zero_dropout_ignored():
-    """Attention keeps a dropout of 0.1 when 0 was asked. Build the model inside the `with`.
+    """Attention has a dropout of 0.1 where 0 was asked for. Build the model inside the `with`.
 
     Looks innocent: `self.dropout = dropout or 0.1`: zero is false.
-    Symptom: a tiny batch cannot be learned by heart; two runs on the same weights differ.
+    Symptom: a tiny batch cannot be memorised; two runs on the same weights differ.
     Caught by: `no_dropout_means_none`.
     """
     build = MultiHeadAttention.__init__
 
-    def with_default(self, d_model, n_heads, dropout=0.0, **keywords):
-        build(self, d_model, n_heads, dropout or 0.1, **keywords)
+    def with_default(self, d_model, n_heads, dropout=0.0, *arguments, **keywords):
+        build(self, d_model, n_heads, dropout or 0.1, *arguments, **keywords)
 
     return patched(MultiHeadAttention, "__init__", with_default)
 
@@ -88,7 +89,7 @@ def layers_start_identical():
 
     Looks innocent: `nn.ModuleList(copy.deepcopy(layer) for _ in range(n_layers))`, as
     `nn.TransformerEncoder` does; harmless only if every parameter is drawn again afterwards.
-    Symptom: none that shows: the layers grow apart as they learn, a little later than they could.
+    Symptom: none that shows: the layers come apart in training, a little later than they could.
     Caught by: `no_two_layers_start_alike`.
     """
 

@@ -1,4 +1,4 @@
-"""Leaks: an axis taken for another, so that a position learns what it must not know."""
+"""Leaks: one axis taken for another, so that a position sees what it must not see."""
 
 import torch
 
@@ -17,8 +17,8 @@ def norm_over_time():
     """Add & Norm takes mean and variance over the positions instead of the features.
 
     Looks innocent: `x.mean(1)` for `x.mean(-1)`; `nn.BatchNorm1d` for `nn.LayerNorm`.
-    Symptom: teacher forcing shines, since each position carries statistics of the future; decoded
-    text without sense.
+    Symptom: teacher-forced scores are excellent, since each position carries statistics of the
+    future; decoded text is nonsense.
     Caught by: `no_leak_from_the_future`.
     """
 
@@ -32,11 +32,11 @@ def norm_over_time():
 
 @pitfall(9)
 def batch_and_time_swapped():
-    """Attention runs across the batch: each position looks at the same position of other rows.
+    """Attention runs across the batch: each position attends to the same position of other rows.
 
     Looks innocent: `nn.MultiheadAttention(d_model, n_heads)(x, x, x)`, without batch_first=True.
-    Symptom: it trains, as a feed-forward network would. A mask gives it away with a ValueError,
-    unless B = T; images and sound, which have none, stay silent.
+    Symptom: it trains, as a feed-forward network would. A mask reveals it with a ValueError,
+    unless B = T; with images and sound, which have no mask, nothing is raised.
     Caught by: `rows_are_independent`.
     """
     forward = MultiHeadAttention.forward
@@ -53,11 +53,11 @@ def batch_and_time_swapped():
 
 @pitfall(10)
 def softmax_over_queries():
-    """The softmax runs over the queries: they share out each key, and no row sums to one.
+    """The softmax runs over the queries: columns sum to one, and rows do not.
 
     Looks innocent: `scores.softmax(-2)`; or `F.softmax(scores)`, which in old PyTorch chose dim 0.
-    Symptom: teacher forcing shines, since the future's queries sit in each denominator; decoded
-    text without sense.
+    Symptom: teacher-forced scores are excellent, since later queries are in each denominator;
+    decoded text is nonsense.
     Caught by: `weights_are_shares`.
     """
     return attending(homemade_attention(fill=-1e9, over=-2))

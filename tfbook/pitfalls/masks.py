@@ -2,6 +2,7 @@
 
 import torch
 
+from tfbook.model.attention import MultiHeadAttention
 from tfbook.model.layers import DecoderLayer
 from tfbook.model.masks import causal_mask
 from tfbook.model.transformer import Encoder
@@ -11,21 +12,26 @@ from tfbook.pitfalls.patching import (
     patched,
     pitfall,
     replaced,
-    rewriting_masks,
 )
 
 
 @pitfall(1)
 def mask_inverted():
-    """The mask's sense is inverted: what should be hidden is seen, and nothing else.
+    """The mask is inverted: what should be hidden is seen, and nothing else.
 
     Looks innocent: `scaled_dot_product_attention(query, key, value, attn_mask=ids == pad)`: True
     hides in `nn.MultiheadAttention`, and shows in `F.scaled_dot_product_attention`.
-    Symptom: the decoder sees the future and little else: teacher-forced accuracy 100 %, decoded
-    text without sense.
+    Symptom: the decoder sees the future and little else: teacher-forced accuracy of 100 %, and
+    decoded text is nonsense.
     Caught by: `padding_changes_nothing`.
     """
-    return rewriting_masks(lambda mask: ~mask)
+    forward = MultiHeadAttention.forward
+
+    def inverted(self, query, key, value, mask=None, *arguments, **keywords):
+        mask = None if mask is None else ~mask  # broadcastable to (B, H, T, S)
+        return forward(self, query, key, value, mask, *arguments, **keywords)
+
+    return patched(MultiHeadAttention, "forward", inverted)
 
 
 @pitfall(2)
@@ -59,7 +65,7 @@ def fully_masked_row_is_nan():
 
 @pitfall(3)
 def fully_masked_row_is_uniform():
-    """A row that may attend to nothing attends to everything alike, pads and future included.
+    """A row that may attend to nothing attends equally to everything, pads and future included.
 
     Looks innocent: `scores.masked_fill(~mask, -1e9).softmax(-1)`: the NaN is gone.
     Symptom: none that shows; an empty sequence receives the average of its own padding.
@@ -70,7 +76,7 @@ def fully_masked_row_is_uniform():
 
 @pitfall(4)
 def mask_overflows_in_half():
-    """The score of a hidden key, -1e9, does not exist in float16, which ends at -65504.
+    """The score of a hidden key, -1e9, is out of the range of float16, which ends at -65504.
 
     Looks innocent: `scores.masked_fill(~mask, -1e9)`: right for years, until someone saves memory.
     Symptom: RuntimeError, value cannot be converted to Half without overflow.
@@ -103,7 +109,7 @@ def causal_mask_missing():
     """The decoder sees the symbols that it has to predict.
 
     Looks innocent: `mask = padding_mask(target)`.
-    Symptom: teacher-forced accuracy near 100 % within minutes, decoded text without sense
+    Symptom: teacher-forced accuracy near 100 % within minutes, and decoded text is nonsense
     (attention-is-all-you-need-pytorch #19).
     Caught by: `no_leak_from_the_future`.
     """
@@ -137,7 +143,7 @@ def mask_lost_after_first_layer():
     """Only the first layer of the encoder receives the mask.
 
     Looks innocent: `nn.Sequential(*layers[1:])(layers[0](x, mask))`: it passes on one argument.
-    Symptom: as without any mask, but a test of one layer passes.
+    Symptom: like a missing mask, but a test of one layer passes.
     Caught by: `padding_changes_nothing`, in a stack of two layers or more.
     """
 

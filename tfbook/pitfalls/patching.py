@@ -1,16 +1,12 @@
-"""How a bug gets into a model and out again, and the home-made parts that several bugs share."""
+"""How a bug is patched in and taken out again, and the home-made parts that several bugs share."""
 
-import functools
 import math
 import sys
 from contextlib import ExitStack, contextmanager
 
 import torch.nn.functional as F
 
-from tfbook.model.attention import (
-    MultiHeadAttention,
-    scaled_dot_product_attention,
-)
+from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
 from tfbook.model.layers import AddNorm
 
 
@@ -18,21 +14,15 @@ def pitfall(number):
     """Give a function, which returns a context manager, the number of its topic."""
 
     def numbered(function):
-        @contextmanager
-        @functools.wraps(function)
-        def bug():
-            with function():
-                yield
-
-        bug.number = number
-        return bug
+        function.number = number
+        return function
 
     return numbered
 
 
 @contextmanager
 def patched(owner, name, replacement):
-    """Let owner.name be the replacement; afterwards, whatever happened, it is what it was."""
+    """Replace owner.name; afterwards, whatever happened, it is what it was."""
     owned, before = name in vars(owner), vars(owner).get(name)
     setattr(owner, name, replacement)
     try:
@@ -48,7 +38,7 @@ def patched(owner, name, replacement):
 def replaced(*pairs):
     """For each pair (function, replacement): patch the function in every module of tfbook that
     imported it by name, except in the gallery itself. Raises RuntimeError when another bug has
-    taken the function's place.
+    replaced the function already.
     """
     modules = [
         m for name, m in sys.modules.items() if name.split(".")[0] == "tfbook"
@@ -78,20 +68,9 @@ def attending(attention):
         yield
 
 
-def rewriting_masks(rewrite):
-    """Let attention's mask be rewrite(mask)."""
-
-    def attention(query, key, value, mask=None, dropout=0.0):
-        mask = None if mask is None else rewrite(mask)
-        return original(query, key, value, mask, dropout)
-
-    original = scaled_dot_product_attention
-    return attending(attention)
-
-
 def homemade_attention(fill, over=-1):
-    """Attention as most would write it first: hidden scores become `fill`, the softmax runs over
-    the axis `over`, and nobody has thought of a row without any key.
+    """Attention as most would write it first: masked scores become `fill`, the softmax runs over
+    the axis `over`, and rows without any key are not handled.
     """
 
     def attention(query, key, value, mask=None, dropout=0.0):

@@ -13,26 +13,26 @@ def smoothed_loss_is_a_divergence():
     """The smoothed loss is a divergence, and ε spread over all symbols but the true one and pad.
 
     Looks innocent: `nn.KLDivLoss(reduction="sum")`, as the Annotated Transformer has it.
-    Symptom: it learns as well, but what it reports is lower by the entropy of the smoothed truth,
-    0.7 nats at ε = 0.1 and 42 symbols, and compares with nobody's `cross_entropy`.
+    Symptom: it learns as well, but what it reports is lower by the entropy of the smoothed targets,
+    0.7 nats at ε = 0.1 and 42 symbols, and cannot be compared with anybody's `cross_entropy`.
     Caught by: `loss_is_cross_entropy`, with smoothing.
     """
 
     def divergence(logits, target, pad=0, label_smoothing=0.0):
         logs = logits.log_softmax(-1)  # (B, T, V)
-        truth = torch.full_like(logs, label_smoothing / (logs.size(-1) - 2))
-        truth.scatter_(-1, target[..., None], 1 - label_smoothing)  # (B, T, V)
-        truth[..., pad], truth[target == pad] = 0, 0
-        return F.kl_div(logs, truth, reduction="sum") / (target != pad).sum()
+        smoothed = torch.full_like(logs, label_smoothing / (logs.size(-1) - 2))
+        smoothed.scatter_(-1, target[..., None], 1 - label_smoothing)  # (B, T, V)
+        smoothed[..., pad], smoothed[target == pad] = 0, 0
+        return F.kl_div(logs, smoothed, reduction="sum") / (target != pad).sum()
 
     return replaced((sequence_loss, divergence))
 
 
 @pitfall(20)
 def smoothed_loss_is_nan():
-    """The loss takes the logarithm of what the softmax has rounded to 0, times a truth of 0.
+    """The loss takes the logarithm of what the softmax has rounded to 0, times a target of 0.
 
-    Looks innocent: `-(truth * probabilities.log()).sum(-1)` (annotated-transformer #109).
+    Looks innocent: `-(targets * probabilities.log()).sum(-1)` (annotated-transformer #109).
     Symptom: exact until a symbol lags 104 nats behind in float32, or 17.5 in float16: then NaN,
     or infinite where smoothing gives every symbol a share, and every gradient with it.
     Caught by: `loss_is_cross_entropy`, with a symbol far behind.
@@ -40,11 +40,10 @@ def smoothed_loss_is_nan():
 
     def by_hand(logits, target, pad=0, label_smoothing=0.0):
         probabilities = logits.softmax(-1)  # (B, T, V)
-        truth = F.one_hot(target, logits.size(-1)).to(logits)  # (B, T, V)
-        truth = truth.lerp(
-            torch.full_like(truth, 1 / truth.size(-1)), label_smoothing
-        )
-        return -(truth * probabilities.log()).sum(-1)[target != pad].mean()
+        targets = F.one_hot(target, logits.size(-1)).to(logits)  # (B, T, V)
+        evenly = torch.full_like(targets, 1 / targets.size(-1))
+        targets = targets.lerp(evenly, label_smoothing)  # (B, T, V)
+        return -(targets * probabilities.log()).sum(-1)[target != pad].mean()
 
     return replaced((sequence_loss, by_hand))
 
@@ -54,8 +53,8 @@ def pads_counted_in_loss():
     """The mean is over all positions, pads too, whose loss is 0.
 
     Looks innocent: `losses.masked_fill(target == pad, 0).mean()`.
-    Symptom: the loss is too low by the share of pads, so that one long row more lowers it, and
-    losses of other batches do not compare; batches of similar lengths, as ours, hide it.
+    Symptom: the loss is too low by the share of pads, so that one more long row lowers it, and
+    the losses of two batches cannot be compared; batches of similar lengths, as ours, hide it.
     Caught by: `loss_is_cross_entropy`, with pads.
     """
 
@@ -72,7 +71,8 @@ def pieces_are_summed():
 
     Looks innocent: `loss.backward()` for each piece, and `optimizer.step()` after the last.
     Symptom: loss and gradients are as many times too large as there are pieces. Adam, which
-    divides by their size, hides it, but clipping comes in every step (nanoGPT #168); SGD leaps.
+    divides by their size, hides it, but gradients are clipped at every step (nanoGPT #168);
+    SGD diverges.
     Caught by: `pieces_are_the_batch`.
     """
     return accumulating(lambda pieces: 1)
@@ -82,9 +82,9 @@ def pieces_are_summed():
 def pieces_weigh_alike():
     """Each piece counts by one over their number, however few symbols it holds.
 
-    Looks innocent: `(loss / pieces).backward()`, right wherever all pieces hold equally many.
+    Looks innocent: `(loss / pieces).backward()`, right if all pieces hold equally many symbols.
     Symptom: none that shows: where a piece has fewer symbols, each of them counts more, so that
-    the result depends on how the batch was cut (transformers #24725, torchtune #1875).
+    the result depends on how the batch was split (transformers #24725, torchtune #1875).
     Caught by: `pieces_are_the_batch`, where rows differ in length.
     """
     return accumulating(lambda pieces: pieces)
@@ -95,8 +95,8 @@ def schedule_steps_with_each_piece():
     """The schedule counts pieces where it should count batches.
 
     Looks innocent: `scheduler.step()` behind `loss.backward()`, as in the Annotated Transformer.
-    Symptom: with 4 pieces the warm-up is 4 times too short, and from a quarter of the training on
-    the learning rate is 0 and the loss stands still.
+    Symptom: with 4 pieces the warm-up is 4 times too short, and after a quarter of the training
+    the learning rate is 0 and the loss no longer changes.
     Caught by: `rate_moves_once_a_batch`.
     """
     step = Training.step
@@ -112,16 +112,16 @@ def schedule_steps_with_each_piece():
 
 
 def accumulating(divisor):
-    """Let the mean of each of n pieces of a batch be divided by divisor(n), whatever it holds."""
+    """Let the mean loss of each of the n pieces of a batch be divided by divisor(n)."""
 
     def accumulate(self, source, target):
         recipe, total = self.recipe, 0.0
         sources, targets = (ids.chunk(recipe.pieces) for ids in (source, target))
-        for piece, truth in zip(sources, targets, strict=True):
-            logits = self.model(piece, truth[:, :-1])  # (B, T, V)
-            pad, wanted = self.model.config.pad, truth[:, 1:]  # (B, T)
-            # by its module, so that a bug of the loss may come along
-            mean = loop.sequence_loss(logits, wanted, pad, recipe.label_smoothing)
+        for piece, ids in zip(sources, targets, strict=True):
+            logits = self.fast(piece, ids[:, :-1])  # (B, T, V)
+            pad, labels = self.model.config.pad, ids[:, 1:]  # (B, T)
+            # looked up in its module, so that a bug of the loss can be added
+            mean = loop.sequence_loss(logits, labels, pad, recipe.label_smoothing)
             loss = mean / divisor(recipe.pieces)
             loss.backward()
             total += loss.item()

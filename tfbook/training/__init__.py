@@ -1,3 +1,3 @@
-"""How a Transformer learns: the loss, the schedule, the loop, and how much of it at
-which scale.
+"""How a Transformer learns: the loss, the schedule, the training loop, checkpoints and
+presets.
 """

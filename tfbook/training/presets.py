@@ -1,8 +1,7 @@
-"""How much a lesson trains: a frozen preset for each scale, which its task holds.
+"""How long a lesson trains, and what: a frozen preset for each scale, kept by its task.
 
-The environment variable TFBOOK_SCALE chooses the scale: "cpu" (the default, what
-the site shows) or "gpu". Lessons read their preset and never ask for the scale
-themselves.
+The environment variable TFBOOK_SCALE chooses the scale: "cpu" (the default, which the
+site shows) or "gpu". Lessons read their preset and never ask for the scale themselves.
 """
 
 import os
@@ -13,12 +12,13 @@ import torch
 
 @dataclass(frozen=True)
 class Preset:
-    """One training: the model's size, then the recipe.
+    """The size of a model and the recipe of its training.
 
     tokens: ids in a batch, pads included. warmup: steps until the full learning rate.
-    pieces: of a batch, computed one after another to save memory. stress: whether a
-    pronouncer's targets say it. bfloat16: multiply matrices in 16 bits, the weights
-    stay in 32 (Micikevicius et al. 2018); faster where the processor can.
+    pieces: into how many a batch is split, to save memory; their gradients add up.
+    stress: whether a pronouncer's targets have stress. bfloat16: multiply matrices in
+    16 bits, while the weights stay in 32 (Micikevicius et al. 2018); faster on
+    processors that support it.
     """
 
     d_model: int
@@ -35,29 +35,29 @@ class Preset:
     stress: bool = False
     bfloat16: bool = False
 
-    def architecture(self):
-        """The fields that a `TransformerConfig` takes, as a dictionary."""
+    def architecture(self) -> dict[str, int | float]:
+        """The fields of a `TransformerConfig`, as a dictionary."""
         names = ("d_model", "n_heads", "n_layers", "d_ff", "dropout")
         return {name: getattr(self, name) for name in names}
 
 
-def scale():
-    """The scale that TFBOOK_SCALE names. Raises ValueError when it names another."""
+def scale() -> str:
+    """The scale that TFBOOK_SCALE names. Raises ValueError when there is no such scale."""
     name = os.environ.get("TFBOOK_SCALE", "cpu")
     if name not in ("cpu", "gpu"):
         raise ValueError(f"TFBOOK_SCALE must be 'cpu' or 'gpu', got {name!r}")
     return name
 
 
-def preset(scales):
-    """The `Preset` at the scale in force. scales: {"cpu": Preset, "gpu": Preset}, as
-    each task holds them. Raises ValueError when TFBOOK_SCALE names another scale.
+def preset(scales: dict[str, Preset]) -> Preset:
+    """The `Preset` of the current scale. scales: {"cpu": Preset, "gpu": Preset}, as each
+    task keeps them. Raises ValueError when TFBOOK_SCALE names another scale.
     """
     return scales[scale()]
 
 
-def device():
-    """Where to compute: the CPU at scale "cpu"; at "gpu" CUDA, else Apple's MPS.
+def device() -> torch.device:
+    """The device to compute on: at scale "cpu" the CPU, at "gpu" CUDA or Apple's MPS.
 
     Raises ValueError at scale "gpu" on a machine with neither.
     """

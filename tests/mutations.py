@@ -1,0 +1,278 @@
+"""Which faults do the tests catch? One mutation of the package at a time, in a copy of the tree.
+
+    python tests/mutations.py [NAME …]
+
+A mutation writes one line of the source as somebody might have written it wrongly. Its tests run
+until the first of them fails, and a line says which that is. Ends with status 1 when a mutation
+survives, or when its line is no longer there. All of them take five minutes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+TESTS = {  # by the room that a mutation is in
+    "model": ["parity", "positions", "config", "invariants", "gpt"],
+    "fast": ["invariants", "fast"],
+    "training": ["training", "drawn", "checkpoint"],
+    "decoding": ["decoding"],
+}
+
+
+class Mutation(NamedTuple):
+    file: str
+    old: str
+    new: str
+
+
+ATTENTION, LAYERS = "model/attention.py", "model/layers.py"
+MASKS, POSITIONS = "model/masks.py", "model/positions.py"
+TRANSFORMER, CACHE = "model/transformer.py", "model/cache.py"
+LOOP = "training/loop.py"
+MUTATIONS = {
+    # attention
+    "scores not scaled": Mutation(
+        ATTENTION, "query / math.sqrt(query.size(-1))", "query"
+    ),
+    "scores divided by the width, not its root": Mutation(
+        ATTENTION, "query / math.sqrt(query.size(-1))", "query / query.size(-1)"
+    ),
+    "softmax over the queries": Mutation(
+        ATTENTION, "softmax(dim=-1)", "softmax(dim=-2)"
+    ),
+    "mask inverted": Mutation(
+        ATTENTION, "scores.masked_fill(~mask", "scores.masked_fill(mask"
+    ),
+    "row without a key not emptied": Mutation(
+        ATTENTION, "weights.masked_fill(~mask, 0.0)", "weights"
+    ),
+    "heads merged without a transpose": Mutation(
+        ATTENTION,
+        "output.transpose(1, 2).flatten(2)",
+        "output.reshape(len(output), output.size(2), -1)",
+    ),
+    "heads split without a transpose": Mutation(
+        ATTENTION,
+        "return x.transpose(1, 2)",
+        "return x.reshape(len(x), self.n_heads, -1, self.d_head)",
+    ),
+    "dropout of the weights live in eval": Mutation(
+        ATTENTION, "self.dropout if self.training else 0.0", "self.dropout"
+    ),
+    "weights never dropped": Mutation(
+        ATTENTION, "F.dropout(weights, dropout)", "F.dropout(weights, 0.0)"
+    ),
+    "values projected as keys": Mutation(
+        ATTENTION, "self.value_projection(value)", "self.key_projection(value)"
+    ),
+    "values taken from the keys": Mutation(
+        ATTENTION, "self.value_projection(value)", "self.value_projection(key)"
+    ),
+    "values rotated too": Mutation(
+        ATTENTION,
+        "value = self.split_heads(self.value_projection(value))",
+        "value = apply_rotary(self.split_heads(self.value_projection(value)), past)",
+    ),
+    "keys rotated from 0 with a cache": Mutation(
+        ATTENTION, "apply_rotary(key, past)", "apply_rotary(key)"
+    ),
+    # masks
+    "causal mask aligned to the first key": Mutation(
+        MASKS, "keys[past:, None]", "keys[:length, None]"
+    ),
+    "causal mask hides the position itself": Mutation(
+        MASKS, "keys <= keys", "keys < keys"
+    ),
+    "causal mask shows one position too many": Mutation(
+        MASKS, "keys <= keys", "keys <= 1 + keys"
+    ),
+    "padding mask on the rows": Mutation(
+        MASKS, "(ids != pad)[:, None, None, :]", "(ids != pad)[:, None, :, None]"
+    ),
+    # positions
+    "odd and even swapped in rotary": Mutation(
+        POSITIONS,
+        "(even * cos - odd * sin, even * sin + odd * cos)",
+        "(odd * cos - even * sin, odd * sin + even * cos)",
+    ),
+    "rotary does not rotate the odd half": Mutation(
+        POSITIONS, "even * sin + odd * cos", "even * sin + odd"
+    ),
+    "sine and cosine swapped": Mutation(
+        POSITIONS, "(angles.sin(), angles.cos())", "(angles.cos(), angles.sin())"
+    ),
+    "frequencies of half the exponent": Mutation(
+        POSITIONS, "2 * pair / width", "pair / width"
+    ),
+    # layers
+    "residual dropped": Mutation(
+        LAYERS,
+        "return x + self.dropout(sublayer(self.norm(x)))",
+        "return self.dropout(sublayer(self.norm(x)))",
+    ),
+    "post-norm normalises the branch alone": Mutation(
+        LAYERS,
+        "self.norm(x + self.dropout(sublayer(x)))",
+        "x + self.norm(self.dropout(sublayer(x)))",
+    ),
+    "norms ignore norm_eps": Mutation(LAYERS, "eps=config.norm_eps", "eps=1e-6"),
+    "memory mask dropped": Mutation(
+        LAYERS, "memory, memory, memory_mask", "memory, memory, None"
+    ),
+    "cross-attention reads the target": Mutation(
+        LAYERS, "x, memory, memory, memory_mask", "x, x, x, None"
+    ),
+    "embedding not scaled": Mutation(LAYERS, "x = x * self.scale", "x = x * 1.0"),
+    "embedding never dropped": Mutation(
+        LAYERS,
+        "self.dropout = nn.Dropout(config.dropout)\n        self.positions",
+        "self.dropout = nn.Dropout(0.0)\n        self.positions",
+    ),
+    "gelu for its tanh form": Mutation(
+        LAYERS, '"tanh" if name == "gelu_tanh" else "none"', '"none"'
+    ),
+    # the whole
+    "position off by one in cached decoding": Mutation(
+        TRANSFORMER, "else cache.length", "else cache.length + 1"
+    ),
+    "output not tied": Mutation(
+        TRANSFORMER,
+        "self.output.weight = self.target_embedding.tokens.weight",
+        "self.output.weight.data = self.target_embedding.tokens.weight.data.clone()",
+    ),
+    "no final norm in pre-norm": Mutation(
+        TRANSFORMER, 'config.norm == "pre" if', 'config.norm == "post" if'
+    ),
+    # what decoding remembers
+    "cache grows at the wrong end": Mutation(
+        CACHE, "torch.cat(pair, dim=-2)", "torch.cat(pair[::-1], dim=-2)"
+    ),
+    "cache forgets which symbols were pads": Mutation(
+        CACHE,
+        "torch.cat((self.mask, mask), dim=-1)",
+        "torch.cat((self.mask | True, mask), -1)",
+    ),
+    "cache not reordered": Mutation(
+        CACHE, "tuple(x[rows] for x in self.pair)", "self.pair"
+    ),
+    # faster
+    "fused kernel without the mask": Mutation(
+        "fast/layers.py",
+        "F.scaled_dot_product_attention(query, key, value, mask, dropout)",
+        "F.scaled_dot_product_attention(query, key, value, None, dropout)",
+    ),
+    "scores not scaled where the kernel is slower": Mutation(
+        "fast/layers.py", "query / query.size(-1) ** 0.5", "query"
+    ),
+    "pads put back one position late": Mutation(
+        "fast/packing.py", "keep.cumsum(0) - 1", "(keep.cumsum(0) - 2).clamp(min=0)"
+    ),
+    # the loss and the training
+    "label smoothing ignored": Mutation(
+        LOOP, "label_smoothing=label_smoothing", "label_smoothing=0.0"
+    ),
+    "loss counts pads": Mutation(LOOP, "ignore_index=pad", "ignore_index=-100"),
+    "decoder reads what it has to predict": Mutation(
+        LOOP, "ids[:, :-1], ids[:, 1:]", "ids[:, 1:], ids[:, 1:]"
+    ),
+    "warm-up off by one": Mutation(LOOP, "(step + 1) / warmup", "step / warmup"),
+    "cosine from the first step": Mutation(
+        LOOP, "(step - warmup) / max(1, steps - warmup)", "step / steps"
+    ),
+    "gradients not clipped": Mutation(
+        LOOP, "parameters(), 1.0)", "parameters(), 1e9)"
+    ),
+    "gradients not reset": Mutation(LOOP, "self.optimizer.zero_grad()", "..."),
+    "pieces weigh alike": Mutation(
+        LOOP, "loss * ((labels != pad).sum().item() / n_symbols)", "loss / pieces"
+    ),
+    "other betas": Mutation(LOOP, "betas=(0.9, 0.98)", "betas=(0.9, 0.999)"),
+    "resumed with other dropout": Mutation(
+        LOOP, 'torch.set_rng_state(tensors["rng"])', "..."
+    ),
+    "resumed at the start of the epoch": Mutation(
+        LOOP, 'batches[: state["batches_left"].item()]', "batches"
+    ),
+    # decoding
+    "beams add probabilities": Mutation(
+        "decoding/beam.py", "log_softmax(-1)", "softmax(-1)"
+    ),
+    "another length penalty": Mutation(
+        "decoding/beam.py", "((5 + n) / 6) **", "((6 + n) / 6) **"
+    ),
+    "one symbol more than top_k": Mutation(
+        "decoding/stepwise.py", "[:, top_k:]", "[:, top_k + 1 :]"
+    ),
+    "stopped rows stay in the cache": Mutation(
+        "decoding/stepwise.py", ".select(rows)", ".length"
+    ),
+}
+
+
+def copy_tree(folder):
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("tfbook", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, folder)
+
+
+def first_failure(mutation, folder):
+    """The first test that fails with the mutation, or None. Raises ValueError when the line is
+    not there, or when the tests do not run.
+    """
+    path = folder / "tfbook" / mutation.file
+    source = path.read_text(encoding="utf-8")
+    if source.count(mutation.old) != 1:
+        raise ValueError(
+            f"{mutation.file} has it {source.count(mutation.old)} times"
+        )
+    path.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
+    tests = [f"tests/test_{name}.py" for name in TESTS[mutation.file.split("/")[0]]]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, *tests],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(folder),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "OMP_NUM_THREADS": "1",
+            },
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        path.write_text(source, encoding="utf-8")
+    if run.returncode == 0:
+        return None
+    failed = re.search(r"(?m)^FAILED tests/(.+?)(?: - |$)", run.stdout)
+    if run.returncode != 1 or not failed:
+        raise ValueError(f"the tests do not run: {run.stdout[-500:]}")
+    return failed[1]
+
+
+def main(names):
+    faults = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy_tree(Path(folder))
+        for name in names or MUTATIONS:
+            try:
+                caught = first_failure(MUTATIONS[name], Path(folder))
+            except ValueError as error:
+                caught, faults = f"not tried: {error}", faults + 1
+            else:
+                faults += caught is None
+            print(f"{name:45} {caught or 'SURVIVES'}", flush=True)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
