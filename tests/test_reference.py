@@ -269,7 +269,7 @@ def test_names_in_docstrings_are_links(pages):
         )
     assert 'href="model.html#tfbook.model.lower.Layer"' in pages["plot"]
     assert not re.search(
-        r"<a [^>]*><code[^>]*><span class=\"pre\">(size|torch)", page
+        r"<a [^>]*><code[^>]*><span class=\"pre\">(size|torch|double<)", page
     )
 
 
