@@ -239,7 +239,7 @@ def code_bugs():
     return {
         name: bug
         for name, bug in pitfalls.PITFALLS.items()
-        if bug.__wrapped__.__module__.endswith((".masks", ".leaks"))
+        if bug.__module__.endswith((".masks", ".leaks"))
     }
 
 

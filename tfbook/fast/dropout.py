@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Pages of random numbers, the same in every run: what is random is where one reads.
+# Pages of random numbers, the same in every run; random is where reading starts.
 PAGES = torch.empty(3, 2**18, dtype=torch.int64, device="cpu")
 PAGES.random_(-(2**63), None, generator=torch.Generator().manual_seed(0))
 
@@ -13,12 +13,13 @@ def random_numbers(count):
     """`count` random numbers of 16 bits, from -32,768 to 32,767: (count,).
 
     PyTorch's generator makes one number after another, on one core. Here it only chooses
-    where to begin on each page, in its first half, so that half a page can be read. What
-    stands from there on is combined by exclusive or, as Lewis & Payne 1973 make a new
-    number of two old ones, and cut in four. Within a reading no number of a page serves
-    twice, so its numbers are as independent as those of a page. Between readings, two
-    pages would not do: among forty long readings there are four, now and then, of which
-    one follows from the others. With three, that takes three coincidences at once.
+    where to start reading on each of three pages of random numbers, in the first half, so
+    that half a page can be read from there. The three readings are combined by exclusive
+    or, as Lewis & Payne 1973 make a new number of two old ones, and each 64 bits are cut
+    into four numbers. No number of a page is used twice within one reading, so these are
+    as independent as the numbers of a page. Between readings two pages would not do:
+    among forty long readings there are now and then four of which one follows from the
+    other three. With three pages that takes three coincidences at once.
     """
     numbers = torch.empty(-(-count // 4), dtype=torch.int64, device="cpu")
     half = PAGES.size(1) // 2
@@ -35,9 +36,9 @@ def dropout(x, p):
 
     Source: Srivastava et al. 2014, section 4; the division keeps the expectation,
     so that nothing has to be scaled in eval. x: any shape (…); returns the same.
-    On the CPU a random number of 16 bits decides over each value, so p is rounded to a
+    On the CPU a random number of 16 bits decides about each value, so p is rounded to a
     multiple of 1/65,536. Elsewhere, and while compiling, it is PyTorch's own dropout,
-    which on a CPU draws at least one number a value, in a sixth to a third of a step.
+    which on a CPU takes a sixth to a third of a training step to draw its numbers.
     """
     if p == 0:
         return x
@@ -45,7 +46,7 @@ def dropout(x, p):
         return F.dropout(x, p)
     dropped = min(round(p * 2**16), 2**16 - 1)
     numbers = random_numbers(x.numel()).view(x.shape)  # (…)
-    # in place 1 to keep and 0 to drop: booleans would cost more to multiply with
+    # 1 to keep, 0 to drop, in place: booleans would have to be converted first
     keep = numbers.ge_(dropped - 2**15).to(x.dtype)  # (…)
     return x * keep.mul_(2**16 / (2**16 - dropped))
 

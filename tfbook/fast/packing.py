@@ -1,4 +1,4 @@
-"""A padded batch without its pads: what is real lies end to end."""
+"""A padded batch without its pads: the real positions laid end to end."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,19 @@ import torch
 
 
 class Packing:
-    """Which positions of a padded batch (B, T) are real, N of them.
+    """The real positions of a padded batch (B, T), N in all, and how to gather them.
 
-    Source: Zhai et al. 2023, ByteTransformer. Norms, projections and feed-forward
-    work position by position, on pads in vain; packed, they see the N alone, and only
-    attention, where positions meet, puts them back. shape: (B, T); without it all
-    stays as it is. keep: a padding mask (B, 1, 1, T), as 1101 and 1000: real are 0, 1,
-    3 and 4. A row's first position always counts, for a start may be a pad. Without
-    such a mask, or where it can't be looked at, as while compiling, all count.
+    Source: Zhai et al. 2023, ByteTransformer. Norms, projections and feed-forward treat
+    each position by itself, so they need not see the pads: the N real positions are laid
+    end to end, and only attention, where positions meet, puts them back into rows. shape:
+    (B, T); without it nothing is packed. keep: a padding mask (B, 1, 1, T). The first
+    position of a row always counts as real, for the start symbol may be the pad. With a
+    mask of another shape, or one whose values can't be read, as while compiling, every
+    position counts as real.
     """
 
     def __init__(self, shape=None, keep=None):
-        self.shape, self.real, self.place, self.keep = shape, None, None, None
+        self.shape, self.real, self.index, self.keep = shape, None, None, None
         unseen = keep is None or keep.is_meta or torch.compiler.is_compiling()
         if unseen or keep.shape != (shape[0], 1, 1, shape[1]):
             return
@@ -25,8 +26,8 @@ class Packing:
         keep = (keep | first).flatten()  # (B·T,)
         real = keep.nonzero()[:, 0]  # (N,)
         if len(real) < len(keep):
-            # where each is now, a pad where the real one before it is
-            self.real, self.place = real, keep.cumsum(0) - 1  # (B·T,)
+            # where each position is found; a pad, where the real one before it is
+            self.real, self.index = real, keep.cumsum(0) - 1  # (B·T,)
             self.keep = keep.view(*shape, 1)  # (B, T, 1)
 
     def pack(self, x):
@@ -38,28 +39,28 @@ class Packing:
         return x[None]  # (1, N, D)
 
     def unpack(self, x):
-        """(1, N, D) to (B, T, D), where a pad repeats the real one before it."""
+        """(1, N, D) to (B, T, D); a pad repeats the real position before it."""
         if self.shape is None:
             return x
         x = x.squeeze(0)  # (N, D)
-        x = x if self.real is None else x.index_select(0, self.place)  # (B·T, D)
+        x = x if self.real is None else x.index_select(0, self.index)  # (B·T, D)
         return x.unflatten(0, self.shape)  # (B, T, D)
 
     def restore(self, x):
-        """(1, N, D) to (B, T, D), zero at pads, which so get no gradient."""
+        """(1, N, D) to (B, T, D), zero at pads, which therefore get no gradient."""
         x = self.unpack(x)  # (B, T, D)
         return x if self.real is None else x * self.keep  # (B, T, D)
 
     def mask_for(self, mask, keys):
-        """What takes the place of a mask for queries packed by this and keys packed by
-        another: it lets attention put both back.
+        """The mask with what attention needs to unpack queries packed by this and keys packed
+        by `keys`: a `PackedMask`, or the mask itself where nothing is packed.
         """
         return mask if self.shape is None else PackedMask(mask, self, keys)
 
 
 class PackedMask(NamedTuple):
-    """A mask broadcastable to (B, H, T, S), or None, beside how the queries (1, N, D) and
-    the keys (1, M, D) are packed: attention, which gets it as its mask, puts both back.
+    """A mask broadcastable to (B, H, T, S), or None, with the packing of the queries
+    (1, N, D) and that of the keys (1, M, D).
     """
 
     mask: torch.Tensor | None
