@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from tfbook import TransformerConfig, sample
 from tfbook.data.byte_pairs import BytePairs
 from tfbook.decoding.stepwise import candidates, draw
-from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
+from tfbook.metrics import bits_per_byte, surprises
 from tfbook.model.gpt import GPT
 from tfbook.tasks.python_source.gpt import (
     PYTHON_GPT,
     load_python_gpt,
     python_config,
 )
+from tfbook.tasks.python_source.grammar import judged_lines, parses
 from tfbook.tasks.python_source.source import SHA256, load_python_source, one_text
 from tfbook.tasks.python_source.token_ngrams import TokenNGrams
 from tfbook.weights.stored import read_card
@@ -59,6 +60,20 @@ def test_surprises_are_judged_with_half_a_window_before_them(n):
         assert t - start >= min(t, LONGEST // 2)
     assert found.shape == (n - 1,)
     assert torch.allclose(found.double(), torch.tensor(wanted).double(), atol=1e-5)
+
+
+@pytest.mark.parametrize("ids", [[], [3], [[3, 5]]])
+def test_surprises_need_a_text(ids):
+    with pytest.raises(
+        ValueError, match=r"ids must be \(N,\) with N > 1, got shape"
+    ):
+        surprises(tiny(), torch.tensor(ids, dtype=torch.long))
+
+
+def test_surprises_need_a_window():
+    model = GPT(dataclasses.replace(tiny().config, max_length=1))
+    with pytest.raises(ValueError, match="max_length must be at least 2, got 1"):
+        surprises(model, torch.tensor([3, 5]))
 
 
 def test_bits_per_byte():
@@ -109,6 +124,11 @@ def test_judged_bytes_are_counted_as_bytes():
     assert judged_lines(HEAD, long, 11) == ["", "    a = 1"]
     assert judged_lines(HEAD, long, 24) == ["", "    a = 1"]
     assert parses(HEAD, long, 34) and not parses(HEAD, long, 46)
+
+
+def test_judged_bytes_are_a_count():
+    with pytest.raises(ValueError, match="n_bytes must be at least 1, got -1"):
+        parses(HEAD, "\n    return x\n", -1)
 
 
 def test_candidates_are_the_likeliest_first():
