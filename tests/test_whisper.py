@@ -43,7 +43,7 @@ LAYER = {  # theirs: ours, inside a layer
 AROUND = {
     "model.encoder.conv1": "stem.conv1",
     "model.encoder.conv2": "stem.conv2",
-    "model.encoder.embed_positions.weight": "positions",
+    "model.encoder.embed_positions.weight": "places",
     "model.encoder.layer_norm": "encoder.norm",
     "model.decoder.embed_tokens": "target_embedding.tokens",
     "model.decoder.embed_positions": "target_embedding.places",

@@ -42,7 +42,7 @@ OUR_NAMES = {  # in this order: a later one may be part of an earlier one
     "gamma": "weight",
     "beta": "bias",
     "encoder.conv": "stem.conv",
-    "encoder.position_encodings.encodings": "positions",
+    "encoder.position_encodings.encodings": "places",
     "decoder.embeddings": "target_embedding.tokens",
     "decoder.position_encodings.encodings": "target_embedding.places.weight",
     "decoder.projection": "output",
@@ -93,7 +93,7 @@ class Whisper(nn.Module):
         super().__init__()
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
         self.stem = Stem(n_mels, config)
-        self.register_buffer("positions", torch.zeros(length, config.d_model))
+        self.register_buffer("places", torch.zeros(length, config.d_model))
         self.encoder = Encoder(config)
         self.target_embedding = InputEmbedding(
             config.target_vocab, config, scaled=False
@@ -111,13 +111,13 @@ class Whisper(nn.Module):
         Raises TypeError or ValueError naming source.
         """
         check_tensor("source", source)
-        shape = (self.n_mels, 2 * len(self.positions))
+        shape = (self.n_mels, 2 * len(self.places))
         if source.dim() != 3 or source.shape[1:] != shape:
             raise ValueError(
                 f"source must be (B, {shape[0]}, {shape[1]}), got {tuple(source.shape)}"
             )
-        check_fits("source", source, self.positions)
-        return self.encoder(self.stem(source) + self.positions)  # (B, S, d_model)
+        check_fits("source", source, self.places)
+        return self.encoder(self.stem(source) + self.places)  # (B, S, d_model)
 
     def mask_source(self, source):
         """None: silence is a sound like any other, so no position is masked."""
@@ -134,7 +134,7 @@ class Whisper(nn.Module):
             raise ValueError(
                 f"waves must be a list of at least one, got {waves!r:.60}"
             )
-        filled = []
+        filled, weight = [], self.output.weight
         for i, wave in enumerate(waves):
             check_wave(f"waves[{i}]", wave)
             wave = resample(wave, rate, RATE)
@@ -143,10 +143,8 @@ class Whisper(nn.Module):
                     f"waves[{i}] must last at most 30 s, {WINDOW} samples at {RATE} a "
                     f"second, got {len(wave)}"
                 )
-            filled.append(
-                F.pad(wave, (0, WINDOW - len(wave))).to(self.positions.device)
-            )
-        return log_mel(torch.stack(filled)).to(self.positions)  # (B, 80, 3000)
+            filled.append(F.pad(wave, (0, WINDOW - len(wave))).to(weight.device))
+        return log_mel(torch.stack(filled)).to(weight)  # (B, 80, 3000)
 
 
 def load_whisper():
