@@ -37,8 +37,9 @@ def test_a_seed_decides_and_leaves_the_global_draws_alone():
 
 
 @pytest.mark.parametrize(
-    "n, distance, words", [(0, 3, "n must .* got 0"), (3, -1, "distance .* got -1")]
+    "n, distance, message",
+    [(0, 3, "n must .* got 0"), (3, -1, "distance .* got -1")],
 )
-def test_bad_sizes(n, distance, words):
-    with pytest.raises(ValueError, match=words):
+def test_bad_sizes(n, distance, message):
+    with pytest.raises(ValueError, match=message):
         recall(n, distance, seed=0)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tfbook.tasks import senses
+from tfbook.tasks.copying import copies
 from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
 
 
@@ -112,12 +113,26 @@ def test_the_same_seed_draws_the_same():
 
 
 @pytest.mark.parametrize(
-    "call, words",
+    "call, message",
     [
         (lambda: senses.words("validation", 10**6, 0), "n must be from 1 to"),
-        (lambda: senses.words("validation", 0, 0), "n must be from 1 to"),
+        (lambda: senses.words("validation", 0, 0), "n must be at least 1, got 0"),
+        (lambda: senses.pictures("train", -1, 0), "n must be at least 1, got -1"),
+        (lambda: senses.tones(0, 0), "n must be at least 1, got 0"),
+        (lambda: copies(-1, 0), "n must be at least 1, got -1"),
+        (lambda: senses.words("test", 3, 0), "part must be .*got 'test'"),
+        (lambda: senses.pictures("valid", 3, 0), "part must be .*got 'valid'"),
+        (
+            lambda: senses.frames(torch.ones(3, 511)),
+            r"at least 512, got \(3, 511\)",
+        ),
+        (lambda: senses.frames(torch.ones(3, 600).int()), "wave must hold .*int32"),
+        (
+            lambda: senses.frames(torch.full((3, 600), torch.nan)),
+            "wave must .*got nan",
+        ),
     ],
 )
-def test_bad_input_is_told(call, words):
-    with pytest.raises(ValueError, match=words):
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
         call()
