@@ -224,6 +224,10 @@ def test_bad_ids_of_ngrams():
             ask([5, -1])
     with pytest.raises(ValueError, match="order must be from 1 to 8, got 9"):
         TokenNGrams(some_ids(), 9, V)
+    with pytest.raises(ValueError, match="vocab_size must be at least 1, got 0"):
+        TokenNGrams([], 2, 0)
+    with pytest.raises(ValueError, match="max_length must be at least 1, got -1"):
+        model.sample([3], -1)
 
 
 def test_shipped_weights_are_what_their_card_says():

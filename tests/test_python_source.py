@@ -192,3 +192,26 @@ def test_prompts_leave_out():
     assert asked(before + good + after, 20) == []
     assert asked(before + good.replace('    """Do."""\n', "") + after) == []
     assert asked(before + head + "\n" + after) == []
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: windows(torch.arange(9), 0, 3),
+            "length must be at least 1, got 0",
+        ),
+        (
+            lambda: windows(torch.arange(9), 3, -1),
+            "rows must be at least 1, got -1",
+        ),
+        (lambda: prompts({}, BytePairs([]), 0), "length must be at least 1, got 0"),
+        (
+            lambda: prompts({}, BytePairs([]), n_bytes=-1),
+            "n_bytes must be at least 1, got -1",
+        ),
+    ],
+)
+def test_counts_that_are_none(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -512,7 +512,7 @@ def test_a_file_cut_anywhere_is_refused():
     "content, message",
     [
         (file_of(version=5), "content must be of version 6, got 5"),
-        (GOOD + b"\0", "content must end behind its last name, got 1 bytes more"),
+        (GOOD + b"\0", "content must end after its last name, got 1 bytes more"),
         (
             file_of(variable("a", (2,), 9, b"1234")),
             r"content must hold types .* got 9 for a",

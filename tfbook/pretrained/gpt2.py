@@ -70,9 +70,9 @@ def load_gpt2(folder):
         model = GPT(config).to(weights[TOKENS].dtype)
         model.load_state_dict(weights)
     except (RuntimeError, KeyError) as error:
-        words = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"folder must hold the weights of its config.json, got {words:.200}"
+            f"folder must hold the weights of its config.json, got {reason:.200}"
         ) from error
     return model.eval()
 

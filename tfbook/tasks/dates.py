@@ -78,19 +78,16 @@ def translation(date, name):
     if not isinstance(date, datetime.date):  # babel would take None for today
         raise TypeError(f"date must be a datetime.date, got {date!r}")
     english = format_date(date, pattern(name), FORMATS[name][0])
-    return english, format_date(date, _chinese_length(name), CHINA)
-
-
-def _chinese_length(name):
-    """CLDR's length of the Chinese date: the one with the weekday if the English has it."""
-    return "full" if "E" in pattern(name) else "long"
+    length = "full" if "E" in pattern(name) else "long"
+    return english, format_date(date, length, CHINA)
 
 
 def fields(date, name):
     """The positions of a translation's fields: for English and for Chinese
     {"year": slice, …}. Raises ValueError for an unknown name.
     """
-    chinese = get_date_format(_chinese_length(name), CHINA).pattern
+    length = "full" if "E" in pattern(name) else "long"
+    chinese = get_date_format(length, CHINA).pattern
     return spans(date, pattern(name), FORMATS[name][0]), spans(date, chinese, CHINA)
 
 
