@@ -59,9 +59,9 @@ def test_faster_is_higher_and_shorter():
 
 def test_cubic_interpolation_is_close_to_the_true_tone():
     times = torch.arange(2000) * 1.1 / 8000
-    truth = torch.sin(2 * torch.pi * 600 * times) / 2
+    wanted = torch.sin(2 * torch.pi * 600 * times) / 2
     found = resampled(tone(600, samples=4000), 1.1)[0, :2000]
-    assert (found - truth)[2:].abs().max() < 0.01
+    assert (found - wanted)[2:].abs().max() < 0.01
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.3])

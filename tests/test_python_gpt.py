@@ -148,8 +148,8 @@ def test_candidates_are_the_likeliest_first():
 
 def test_draws_have_the_chances_of_the_candidates():
     logits = torch.tensor([[2.0, 0.0, 1.0, -1.0]]).expand(20000, 4)
-    chance = torch.Generator().manual_seed(4)
-    drawn = draw(logits, 0.5, top_k=3, generator=chance)
+    generator = torch.Generator().manual_seed(4)
+    drawn = draw(logits, 0.5, top_k=3, generator=generator)
     counts = torch.bincount(drawn, minlength=4) / len(drawn)
     wanted = torch.tensor([4.0, 0.0, 2.0, -math.inf]).softmax(-1)
     assert torch.allclose(counts, wanted, atol=0.01) and counts[3] == 0
@@ -173,9 +173,9 @@ def test_bad_settings(settings, error, words):
 
 def some_ids(n=400):
     """Ids below 11 that follow a pattern half of the time."""
-    chance, ids = torch.Generator().manual_seed(5), [3]
+    generator, ids = torch.Generator().manual_seed(5), [3]
     for _ in range(n - 1):
-        coin, other = torch.randint(0, 10, (2,), generator=chance).tolist()
+        coin, other = torch.randint(0, 10, (2,), generator=generator).tolist()
         ids.append((ids[-1] + 1) % 11 if coin < 5 else other)
     return ids
 

@@ -51,31 +51,31 @@ def in_24_bits(path, samples, rate):
     ],
 )
 def test_samples_of_every_width_are_read_alike(convert, bits, tmp_path):
-    truth = tone(8000)
-    wave, rate = read_wave(stored(tmp_path / "a.wav", convert(truth), 8000))
+    wanted = tone(8000)
+    wave, rate = read_wave(stored(tmp_path / "a.wav", convert(wanted), 8000))
     assert rate == 8000 and wave.dtype == torch.float32 and wave.shape == (4000,)
-    error = wave.double() - torch.from_numpy(truth)
+    error = wave.double() - torch.from_numpy(wanted)
     assert (
         error.abs().max() < 2 ** (2 - min(bits, 20)) and error.mean().abs() < 1e-3
     )
 
 
 def test_24_bits_and_two_channels(tmp_path):
-    truth = tone(11025)
-    wave, rate = read_wave(in_24_bits(tmp_path / "a.wav", truth, 11025))
+    wanted = tone(11025)
+    wave, rate = read_wave(in_24_bits(tmp_path / "a.wav", wanted, 11025))
     assert rate == 11025
-    assert (wave.double() - torch.from_numpy(truth)).abs().max() < 1e-6
-    both = np.stack([truth, 0 * truth], axis=1).astype("float32")
+    assert (wave.double() - torch.from_numpy(wanted)).abs().max() < 1e-6
+    both = np.stack([wanted, 0 * wanted], axis=1).astype("float32")
     wave, _ = read_wave(stored(tmp_path / "b.wav", both, 8000))
-    assert (wave.double() - torch.from_numpy(truth / 2)).abs().max() < 1e-6
+    assert (wave.double() - torch.from_numpy(wanted / 2)).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000])
 def test_a_tone_keeps_its_pitch_and_level_at_every_rate(rate):
     wave = resample(torch.from_numpy(tone(rate)).float(), rate, 8000)
     assert abs(len(wave) - 4000) <= 1
-    truth = torch.from_numpy(tone(8000))[200:3800]
-    assert (wave[200:3800] - truth).abs().max() < 0.01
+    wanted = torch.from_numpy(tone(8000))[200:3800]
+    assert (wave[200:3800] - wanted).abs().max() < 0.01
 
 
 def test_what_8000_samples_cannot_hold_does_not_fold_back():

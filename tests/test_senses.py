@@ -11,10 +11,10 @@ from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
 
 
 def test_words_are_letters_and_their_syllables():
-    x, truth = senses.words("validation", 31, seed=5)
+    x, labels = senses.words("validation", 31, seed=5)
     assert x.shape == (31, 8, len(LETTERS)) and (x.sum(-1) == 1).all()
     known = load_pronunciation()["validation"]
-    for row, count in zip(x.argmax(-1), truth.tolist(), strict=True):
+    for row, count in zip(x.argmax(-1), labels.tolist(), strict=True):
         word = "".join(LETTERS.decode(row))
         vowels = [phone for phone in known[word][0] if phone[0] in "AEIOU"]
         assert len(word) == 8 and len(vowels) == count + 1
@@ -29,9 +29,9 @@ def test_no_word_of_another_number_of_syllables_is_asked():
     }
     asked = [word for word, count in vowels.items() if 1 <= count <= 4]
     assert len(asked) < len(vowels)  # there are others
-    _, truth = senses.words("train", len(asked), seed=0)
+    _, labels = senses.words("train", len(asked), seed=0)
     wanted = Counter(vowels[word] - 1 for word in asked)
-    assert Counter(truth.tolist()) == wanted
+    assert Counter(labels.tolist()) == wanted
     with pytest.raises(ValueError, match=f"to {len(asked)}, got"):
         senses.words("train", len(asked) + 1, seed=0)
 
@@ -59,14 +59,14 @@ def test_no_typeface_is_on_both_sides():
 
 
 def test_a_picture_shows_ink_in_the_middle():
-    image, truth = senses.pictures("train", 43, seed=1)
+    image, labels = senses.pictures("train", 43, seed=1)
     assert image[:, 9:19, 9:19].mean() > 2 * image[:, :3].mean()
-    assert set(truth.tolist()) == set(range(10))
+    assert set(labels.tolist()) == set(range(10))
 
 
 def test_a_picture_is_of_its_digit_from_0_to_1_with_noise():
-    image, truth = senses.pictures("train", 400, seed=4)
-    ink = torch.stack([image[truth == digit].mean() for digit in range(10)])
+    image, labels = senses.pictures("train", 400, seed=4)
+    ink = torch.stack([image[labels == digit].mean() for digit in range(10)])
     assert ink.argmax() == 8 and ink[8] > 1.5 * ink[7]
     assert 0.9 < image.flatten(1).amax(dim=1).median() < 1.5  # (400,)
     assert 0.08 < image[:, :2, :2].std() < 0.12

@@ -420,6 +420,14 @@ def test_what_it_does_not_hear(ours, case):
         act(ours)
 
 
+@pytest.mark.parametrize("counts", [{"n_mels": 0}, {"length": -1}, {"length": 2.0}])
+def test_sizes_are_counts(ours, counts):
+    with pytest.raises(
+        (ValueError, TypeError), match=f"{next(iter(counts))} must be a"
+    ):
+        Whisper(ours.config, **counts)
+
+
 def test_what_is_no_tensor(ours):
     for wave in ([0.1, 0.2], np.ones(500)):
         with pytest.raises(

@@ -9,7 +9,7 @@ from torch import nn
 
 from tfbook.data.waves import resample
 from tfbook.model.audio import log_mel
-from tfbook.model.checks import check_fits, check_tensor, check_wave
+from tfbook.model.checks import check_count, check_fits, check_tensor, check_wave
 from tfbook.model.config import TransformerConfig
 from tfbook.model.layers import InputEmbedding, activate
 from tfbook.model.transformer import Decoder, Encoder, Transformer
@@ -86,12 +86,14 @@ class Whisper(nn.Module):
     `Transformer` in how the source enters: through a stem of convolutions, with a fixed
     table of positions. Called with source (B, n_mels, 2·S) from `spectrogram` and target
     (B, T) ids, padded with config.pad, which is its stop; returns logits (B, T, V).
-    Raises TypeError or ValueError naming source or target.
+    length: S. Raises TypeError or ValueError naming the argument.
     """
 
     def __init__(self, config, tokenizer=None, n_mels=80, length=1500):
         super().__init__()
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
+        check_count("n_mels", n_mels)
+        check_count("length", length)
         self.stem = Stem(n_mels, config)
         self.register_buffer("places", torch.zeros(length, config.d_model))
         self.encoder = Encoder(config)

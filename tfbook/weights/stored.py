@@ -16,11 +16,18 @@ WEIGHTS = Path(__file__).parent
 
 def save_weights(model, folder, name, card):
     """Write NAME.safetensors, the weights as 16-bit floats, and NAME.json, the card,
-    with model.config and the hash of the weights added; returns the card.
+    with model.config and the hash of the weights added; returns the card. Raises
+    ValueError for weights that are not finite, or too large for 16 bits.
     """
     weights = Path(folder, f"{name}.safetensors")
     # tied weights have one name among the parameters, and are stored once
     tensors = {n: p.detach().cpu().half() for n, p in model.named_parameters()}
+    for parameter, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                "model must have finite weights, none beyond 65504, for 16 bits to hold "
+                f"them, got others in {parameter}"
+            )
     content = save(tensors)
     digest = hashlib.sha256(content).hexdigest()
     card = {**card, "config": asdict(model.config), "sha256": digest}
