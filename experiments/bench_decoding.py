@@ -32,7 +32,7 @@ from tfbook.data.batching import pad_batch
 from tfbook.data.vocabulary import START, STOP
 from tfbook.decoding import beam_search, greedy_decode, speculative_decode
 from tfbook.model.positions import sinusoidal_positions
-from tfbook.pretrained.installed import renamed
+from tfbook.pretrained.installed import rename
 from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
 from tfbook.tasks.pronunciation.training import load_pronouncer
 from tfbook.tasks.pronunciation.window import LetterWindow
@@ -64,7 +64,7 @@ def their_name(name):
     """What transformers calls one of our parameters."""
     norms = NORMS[name.partition(".")[0]]
     ours = {f"add_norm.{i}.norm": norm for i, norm in enumerate(norms)}
-    return f"model.{renamed(name, NAMES | ours)}"
+    return f"model.{rename(name, NAMES | ours)}"
 
 
 def twin(model):

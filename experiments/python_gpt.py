@@ -17,7 +17,7 @@ from provenance import touch_test, write
 
 from tfbook.data.byte_pairs import BytePairs
 from tfbook.decoding import sample
-from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
+from tfbook.metrics import bits_per_byte, surprises
 from tfbook.model.gpt import GPT
 from tfbook.tasks.python_source.gpt import (
     NAME,
@@ -25,6 +25,7 @@ from tfbook.tasks.python_source.gpt import (
     load_python_gpt,
     python_config,
 )
+from tfbook.tasks.python_source.grammar import judged_lines, parses
 from tfbook.tasks.python_source.source import (
     SHA256,
     load_python_source,

@@ -130,8 +130,8 @@ def test_what_is_70_db_below_the_loudest_is_as_silence():
 
 def test_spec_augment_blanks_a_band_and_a_stretch():
     pictures = torch.ones(50, 1, 13, 17)
-    chance = torch.Generator().manual_seed(0)
-    masked = spec_augment(pictures, 5, 7, chance)
+    generator = torch.Generator().manual_seed(0)
+    masked = spec_augment(pictures, 5, 7, generator)
     assert (pictures == 1).all(), "the pictures given stay as they are"
     bands = (masked == 0).all(dim=3)[:, 0]  # (50, 13)
     frames = (masked == 0).all(dim=2)[:, 0]  # (50, 17)

@@ -125,6 +125,7 @@ def test_broken_utf8_is_marked():
         (lambda: BytePairs.train("one text", 300), TypeError, "texts .*'one text'"),
         (lambda: BytePairs.train([3], 300), TypeError, "text must be a str, got 3"),
         (lambda: BytePairs.train([], 255), ValueError, "vocab_size .*256.*got 255"),
+        (lambda: BytePairs.train([], 300.0), TypeError, r"vocab_size .*got 300\.0"),
         (lambda: BytePairs([(1, 2), (257, 3)]), ValueError, r"merges .*\(257, 3\)"),
         (lambda: BytePairs([(1, -2)]), ValueError, r"merges .*\(1, -2\)"),
         (lambda: BytePairs([(1, 2, 3)]), ValueError, r"merges .*\(1, 2, 3\)"),

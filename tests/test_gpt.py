@@ -30,22 +30,21 @@ OURS = {
 def theirs(seed=0, **changes):
     """A random GPT-2 whose every parameter matters."""
     torch.manual_seed(seed)
-    config = GPT2Config(
-        vocab_size=V,
-        n_positions=LONGEST,
-        n_embd=SIZES["d_model"],
-        n_head=H,
-        n_layer=SIZES["n_layers"],
-        n_inner=SIZES["d_ff"],
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-        layer_norm_epsilon=1e-3,
-        **changes,
-    )
-    model = GPT2LMHeadModel(config).double().eval()
+    settings = {
+        "vocab_size": V,
+        "n_positions": LONGEST,
+        "n_embd": SIZES["d_model"],
+        "n_head": H,
+        "n_layer": SIZES["n_layers"],
+        "n_inner": SIZES["d_ff"],
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "layer_norm_epsilon": 1e-3,
+    }
+    model = GPT2LMHeadModel(GPT2Config(**settings | changes)).double().eval()
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.3)
     # else one id, that the last bias likes, would be the answer to everything
@@ -73,10 +72,9 @@ def named(reference):
     gradients are moved alike.
     """
     yield "target_embedding.tokens.weight", lambda m: m.transformer.wte.weight
-    yield (
-        "target_embedding.position_embedding.weight",
-        lambda m: m.transformer.wpe.weight,
-    )
+    yield "target_embedding.position_embedding.weight", lambda m: m.transformer.wpe.weight
+    if not reference.config.tie_word_embeddings:
+        yield "output.weight", lambda m: m.lm_head.weight
     for kind in ("weight", "bias"):
         yield (
             f"decoder.norm.{kind}",
@@ -107,7 +105,7 @@ def our_layout(name, tensor, j=None):
     width = SIZES["d_model"]
     if j is not None:
         tensor = tensor[..., j * width : (j + 1) * width]
-    matrix = tensor.dim() == 2 and "embedding" not in name
+    matrix = tensor.dim() == 2 and name.startswith("decoder.layers.")
     return tensor.T if matrix else tensor  # (out, in)
 
 
@@ -126,8 +124,8 @@ def copied(reference, **changes):
 
 
 def ids(seed=1, length=T):
-    chance = torch.Generator().manual_seed(seed)
-    return torch.randint(1, V, (B, length), generator=chance)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(1, V, (B, length), generator=generator)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -246,13 +244,14 @@ def rewrite(folder, change):
     save_file(weights, path)
 
 
-def told(folder, **changes):
+def reconfigure(folder, **changes):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def same_as_copied(folder):
-    loaded, wanted = load_gpt2(folder), copied(theirs())
+def same_as_copied(folder, reference=None, **changes):
+    wanted = copied(reference or theirs(), **changes)
+    loaded = load_gpt2(folder)
     assert loaded.config == wanted.config
     assert not loaded.training and loaded(ids()).dtype == torch.float64
     assert_same(loaded(ids()), wanted(ids()), "the loader changes the logits")
@@ -279,6 +278,96 @@ def test_loader_takes_older_files(change, folder):
     same_as_copied(folder)
 
 
+LOADED = [  # each setting of a GPT2Config, changed, and the pad that ours then has
+    ("vocab_size", 17, 0),
+    ("n_positions", 23, 0),
+    ("n_embd", 50, 0),
+    ("n_layer", 3, 0),
+    ("n_head", 3, 0),
+    ("n_inner", 31, 0),
+    ("n_inner", None, 0),
+    ("activation_function", "gelu_new", 0),
+    ("activation_function", "gelu_pytorch_tanh", 0),
+    ("activation_function", "gelu", 0),
+    ("activation_function", "gelu_python", 0),
+    ("activation_function", "relu", 0),
+    ("resid_pdrop", 0.3, 0),
+    ("embd_pdrop", 0.3, 0),
+    ("attn_pdrop", 0.3, 0),
+    ("layer_norm_epsilon", 0.5, 0),
+    ("initializer_range", 0.5, 0),
+    ("summary_type", "first", 0),
+    ("summary_use_proj", False, 0),
+    ("summary_activation", "tanh", 0),
+    ("summary_proj_to_labels", False, 0),
+    ("summary_first_dropout", 0.5, 0),
+    ("use_cache", False, 0),
+    ("bos_token_id", None, 0),
+    ("bos_token_id", 50256, 0),
+    ("eos_token_id", 5, 5),
+    ("eos_token_id", [4, 5], 4),
+    ("eos_token_id", None, 0),
+    ("eos_token_id", 50256, 0),
+    ("eos_token_id", -1, 0),
+    ("pad_token_id", 7, 7),
+    ("pad_token_id", 50257, 0),
+    ("reorder_and_upcast_attn", True, 0),
+    ("tie_word_embeddings", False, 0),
+]
+REFUSED = [
+    ("activation_function", "silu"),
+    ("activation_function", "quick_gelu"),
+    ("scale_attn_weights", False),
+    ("scale_attn_by_inverse_layer_idx", True),
+    ("add_cross_attention", True),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "pad"), LOADED)
+def test_loader_heeds_each_setting(setting, value, pad, tmp_path):
+    reference, x = theirs(**{setting: value}), ids()
+    reference.save_pretrained(tmp_path)
+    ours = load_gpt2(tmp_path)
+    assert (ours(x) - reference(x).logits).abs().max() <= TOLERANCE
+    assert ours.config.pad == pad
+
+
+@pytest.mark.parametrize(("setting", "value"), REFUSED)
+def test_loader_refuses_by_name(setting, value, tmp_path):
+    theirs(**{setting: value}).save_pretrained(tmp_path)
+    with pytest.raises(
+        ValueError, match=f"folder must hold .*{setting}.*got.*{value}"
+    ):
+        load_gpt2(tmp_path)
+
+
+def test_no_setting_of_theirs_is_forgotten():
+    known = {setting for setting, *_ in LOADED + REFUSED}
+    assert known == GPT2Config.__annotations__.keys()
+
+
+def test_loader_of_an_output_of_its_own(tmp_path):
+    reference = theirs(tie_word_embeddings=False)
+    reference.save_pretrained(tmp_path)
+    same_as_copied(tmp_path, reference, tie_embeddings=False)
+    reconfigure(tmp_path, tie_word_embeddings=True)
+    with pytest.raises(ValueError, match="tie_word_embeddings=True, got two"):
+        load_gpt2(tmp_path)
+    reconfigure(tmp_path, tie_word_embeddings=False)
+    rewrite(tmp_path, lambda w: {n: x for n, x in w.items() if "lm_head" not in n})
+    with pytest.raises(ValueError, match=r"got .*Missing key.*output\.weight"):
+        load_gpt2(tmp_path)
+
+
+def test_loader_reads_a_setting_by_its_other_name(folder):
+    """As transformers does, which prefers it where a config holds both."""
+    reconfigure(folder, num_attention_heads=3)
+    theirs_too, x = GPT2LMHeadModel.from_pretrained(folder), ids()
+    assert theirs_too.config.n_head == 3
+    logits = theirs_too.double().eval()(x).logits
+    assert (load_gpt2(folder)(x) - logits).abs().max() <= TOLERANCE
+
+
 def test_loader_of_16_bits(folder):
     rewrite(folder, lambda w: {n: x.half() for n, x in w.items()})
     model = load_gpt2(folder)
@@ -296,19 +385,20 @@ def test_loader_misses_a_file(name, folder):
     ("changes", "words"),
     [
         ({"model_type": "llama"}, "a gpt2, got model_type 'llama'"),
-        ({"activation_function": "swish"}, "'relu'.*got 'swish'"),
-        ({"scale_attn_weights": False}, "scale_attn_weights=True, got False"),
-        (
-            {"scale_attn_by_inverse_layer_idx": True},
-            "scale_attn_by_inverse_layer_idx=False, got True",
-        ),
-        ({"add_cross_attention": True}, "add_cross_attention=False, got True"),
+        ({"activation_function": ["relu"]}, r"got \['relu'\]"),
+        ({"quantization_config": {"bits": 8}}, "quantization_config=None, got"),
+        ({"n_head": 4}, "read, got .*divisible by n_heads"),
+        ({"n_head": "5"}, "read, got .*n_heads must be an int"),
+        ({"vocab_size": None}, "read, got TypeError"),
+        ({"tie_word_embeddings": None}, "read, got .*tie_embeddings must be"),
+        ({"n_inner": 0}, "read, got .*d_ff must be at least 1"),
+        ({"n_inner": 22}, "weights of its config.json, got .*size mismatch"),
         ({"n_layer": 3}, "weights of its config.json, got .*layers.2"),
         ({"n_embd": 35}, "weights of its config.json, got .*size mismatch"),
     ],
 )
 def test_loader_refuses(changes, words, folder):
-    told(folder, **changes)
+    reconfigure(folder, **changes)
     with pytest.raises(ValueError, match=f"folder must hold.*{words}"):
         load_gpt2(folder)
 
@@ -317,6 +407,28 @@ def test_loader_refuses(changes, words, folder):
 def test_loader_refuses_what_it_cannot_read(name, folder):
     (folder / name).write_bytes(b"{")
     with pytest.raises(ValueError, match=r"folder must hold .* read, got"):
+        load_gpt2(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"gpt2"', "{}"])
+def test_loader_refuses_a_config_of_another_kind(content, folder):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ValueError, match="folder must hold a gpt2, got model_type"):
+        load_gpt2(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: {n: (9 * x).to(torch.int8) for n, x in w.items()},
+        lambda w: w | {"lm_head.weight": w["transformer.wte.weight"].half()},
+        lambda w: {},
+    ],
+    ids=["whole numbers", "two dtypes", "none"],
+)
+def test_loader_refuses_weights_of_other_dtypes(change, folder):
+    rewrite(folder, change)
+    with pytest.raises(ValueError, match=r"one floating dtype, got \["):
         load_gpt2(folder)
 
 
@@ -331,6 +443,13 @@ def test_loader_refuses_a_weight_missing_or_more(folder):
     with pytest.raises(ValueError, match=r"got .*position_embedding"):
         load_gpt2(folder)
     theirs().save_pretrained(folder)
-    rewrite(folder, lambda w: w | {"transformer.extra": torch.ones(2)})
+    rewrite(
+        folder,
+        lambda w: w | {"transformer.h.0.attn.c_attn.bias": torch.ones(1).double()},
+    )
+    with pytest.raises(ValueError, match=r"got .*key_projection"):
+        load_gpt2(folder)
+    theirs().save_pretrained(folder)
+    rewrite(folder, lambda w: w | {"transformer.extra": torch.ones(2).double()})
     with pytest.raises(ValueError, match=r"got .*extra"):
         load_gpt2(folder)

@@ -133,3 +133,9 @@ def test_wilson_interval_refuses_what_is_no_share(right, n):
         ValueError, match=f"right must lie in 0 to n={n}.* got {right}"
     ):
         wilson_interval(right, n)
+
+
+@pytest.mark.parametrize("b, c, error", [(-1, 3, ValueError), (2, 0.5, TypeError)])
+def test_the_sign_test_takes_counts(b, c, error):
+    with pytest.raises(error, match=r"^[bc] must be"):
+        sign_test(b, c)

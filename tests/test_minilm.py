@@ -184,6 +184,38 @@ def test_what_is_no_list_of_texts(ours, texts, error, message):
         ours.embed(texts)
 
 
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        ({"batch": -1}, ValueError, "batch must be at least 1, got -1"),
+        ({"batch": 0}, ValueError, "batch must be at least 1, got 0"),
+        ({"batch": 2.0}, TypeError, r"batch must be an int, got 2\.0"),
+        ({"longest": 2}, ValueError, "longest must be at least 3, got 2"),
+        ({"longest": -1}, ValueError, "longest must be at least 3, got -1"),
+        ({"longest": True}, TypeError, "longest must be an int, got True"),
+        (
+            {"longest": 513},
+            ValueError,
+            "longest must be at most max_length=512, got 513",
+        ),
+    ],
+)
+def test_counts_that_are_none(ours, settings, error, message):
+    with pytest.raises(error, match=message):
+        ours.embed(TEXTS, **settings)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 99])
+def test_the_batch_changes_nothing(ours, batch):
+    wanted = torch.cat([ours.embed([text]) for text in TEXTS])
+    assert (ours.embed(TEXTS, batch=batch) - wanted).abs().max() <= 1e-5
+
+
+def test_a_row_of_pads_is_refused(ours):
+    with pytest.raises(ValueError, match="source must hold an id in each row"):
+        ours(torch.tensor([[101, 102], [0, 0]]))
+
+
 def test_ids_that_it_does_not_know(ours):
     with pytest.raises(ValueError, match="source must lie in the vocabulary"):
         ours(torch.tensor([[30522]]))

@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from tfbook import TransformerConfig, sample
 from tfbook.data.byte_pairs import BytePairs
 from tfbook.decoding.stepwise import candidates, draw
-from tfbook.metrics import bits_per_byte, judged_lines, parses, surprises
+from tfbook.metrics import bits_per_byte, surprises
 from tfbook.model.gpt import GPT
 from tfbook.tasks.python_source.gpt import (
     PYTHON_GPT,
     load_python_gpt,
     python_config,
 )
+from tfbook.tasks.python_source.grammar import judged_lines, parses
 from tfbook.tasks.python_source.source import SHA256, load_python_source, one_text
 from tfbook.tasks.python_source.token_ngrams import TokenNGrams
 from tfbook.weights.stored import read_card
@@ -59,6 +60,20 @@ def test_surprises_are_judged_with_half_a_window_before_them(n):
         assert t - start >= min(t, LONGEST // 2)
     assert found.shape == (n - 1,)
     assert torch.allclose(found.double(), torch.tensor(wanted).double(), atol=1e-5)
+
+
+@pytest.mark.parametrize("ids", [[], [3], [[3, 5]]])
+def test_surprises_need_a_text(ids):
+    with pytest.raises(
+        ValueError, match=r"ids must be \(N,\) with N > 1, got shape"
+    ):
+        surprises(tiny(), torch.tensor(ids, dtype=torch.long))
+
+
+def test_surprises_need_a_window():
+    model = GPT(dataclasses.replace(tiny().config, max_length=1))
+    with pytest.raises(ValueError, match="max_length must be at least 2, got 1"):
+        surprises(model, torch.tensor([3, 5]))
 
 
 def test_bits_per_byte():
@@ -111,6 +126,11 @@ def test_judged_bytes_are_counted_as_bytes():
     assert parses(HEAD, long, 34) and not parses(HEAD, long, 46)
 
 
+def test_judged_bytes_are_a_count():
+    with pytest.raises(ValueError, match="n_bytes must be at least 1, got -1"):
+        parses(HEAD, "\n    return x\n", -1)
+
+
 def test_candidates_are_the_likeliest_first():
     logits = torch.randn(3, V, generator=torch.Generator().manual_seed(3))
     chances, ids = candidates(logits, 0.7)
@@ -128,8 +148,8 @@ def test_candidates_are_the_likeliest_first():
 
 def test_draws_have_the_chances_of_the_candidates():
     logits = torch.tensor([[2.0, 0.0, 1.0, -1.0]]).expand(20000, 4)
-    chance = torch.Generator().manual_seed(4)
-    drawn = draw(logits, 0.5, top_k=3, generator=chance)
+    generator = torch.Generator().manual_seed(4)
+    drawn = draw(logits, 0.5, top_k=3, generator=generator)
     counts = torch.bincount(drawn, minlength=4) / len(drawn)
     wanted = torch.tensor([4.0, 0.0, 2.0, -math.inf]).softmax(-1)
     assert torch.allclose(counts, wanted, atol=0.01) and counts[3] == 0
@@ -157,9 +177,9 @@ def test_bad_settings(settings, error, words):
 
 def some_ids(n=400):
     """Ids below 11 that follow a pattern half of the time."""
-    chance, ids = torch.Generator().manual_seed(5), [3]
+    generator, ids = torch.Generator().manual_seed(5), [3]
     for _ in range(n - 1):
-        coin, other = torch.randint(0, 10, (2,), generator=chance).tolist()
+        coin, other = torch.randint(0, 10, (2,), generator=generator).tolist()
         ids.append((ids[-1] + 1) % 11 if coin < 5 else other)
     return ids
 
@@ -208,6 +228,10 @@ def test_bad_ids_of_ngrams():
             ask([5, -1])
     with pytest.raises(ValueError, match="order must be from 1 to 8, got 9"):
         TokenNGrams(some_ids(), 9, V)
+    with pytest.raises(ValueError, match="vocab_size must be at least 1, got 0"):
+        TokenNGrams([], 2, 0)
+    with pytest.raises(ValueError, match="max_length must be at least 1, got -1"):
+        model.sample([3], -1)
 
 
 def test_shipped_weights_are_what_their_card_says():

@@ -145,9 +145,9 @@ def test_windows_start_anywhere_and_truth_is_one_further():
     draw, seen = windows(ids, 7, 5), set()
     generator = torch.Generator().manual_seed(1)
     for _ in range(30):
-        inputs, truth = draw(generator)
-        assert inputs.shape == truth.shape == (5, 7)
-        assert torch.equal(truth, inputs + 1)
+        inputs, labels = draw(generator)
+        assert inputs.shape == labels.shape == (5, 7)
+        assert torch.equal(labels, inputs + 1)
         assert torch.equal(inputs - inputs[:, :1], torch.arange(7).expand(5, 7))
         seen |= set(inputs[:, 0].tolist())
     assert seen == {0, 1, 2, 3}, "windows from the first to the last start"
@@ -192,3 +192,26 @@ def test_prompts_leave_out():
     assert asked(before + good + after, 20) == []
     assert asked(before + good.replace('    """Do."""\n', "") + after) == []
     assert asked(before + head + "\n" + after) == []
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: windows(torch.arange(9), 0, 3),
+            "length must be at least 1, got 0",
+        ),
+        (
+            lambda: windows(torch.arange(9), 3, -1),
+            "rows must be at least 1, got -1",
+        ),
+        (lambda: prompts({}, BytePairs([]), 0), "length must be at least 1, got 0"),
+        (
+            lambda: prompts({}, BytePairs([]), n_bytes=-1),
+            "n_bytes must be at least 1, got -1",
+        ),
+    ],
+)
+def test_counts_that_are_none(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -8,22 +8,22 @@ from tfbook.tasks.recall import ASK, N_SYMBOLS, PAD, VOCAB, recall
 
 @pytest.mark.parametrize("n, distance", [(1, 0), (7, 1), (11, 23)])
 def test_the_truth_is_the_first_symbol_and_the_last_id_asks(n, distance):
-    ids, truth = recall(n, distance, seed=0)
-    assert ids.shape == (n, distance + 2) and truth.shape == (n,)
-    assert ids.dtype == truth.dtype == torch.int64
-    assert torch.equal(truth, ids[:, 0]) and bool((ids[:, -1] == ASK).all())
+    ids, labels = recall(n, distance, seed=0)
+    assert ids.shape == (n, distance + 2) and labels.shape == (n,)
+    assert ids.dtype == labels.dtype == torch.int64
+    assert torch.equal(labels, ids[:, 0]) and bool((ids[:, -1] == ASK).all())
     assert bool((ids[:, :-1] != ASK).all()) and bool((ids != PAD).all())
     assert bool((ids >= 0).all()) and bool((ids < VOCAB).all())
 
 
 def test_every_symbol_is_as_frequent_at_every_place_and_places_are_independent():
-    ids, truth = recall(20_000, 3, seed=0)
+    ids, labels = recall(20_000, 3, seed=0)
     for place in range(4):
         counts = torch.bincount(ids[:, place], minlength=VOCAB)[1:ASK]
         assert len(counts) == N_SYMBOLS
         # five standard deviations of a count
         assert (counts - 2500).abs().max() < 5 * (2500 * 7 / 8) ** 0.5
-    agree = (ids[:, 1:-1] == truth[:, None]).double().mean(dim=0)  # (distance,)
+    agree = (ids[:, 1:-1] == labels[:, None]).double().mean(dim=0)  # (distance,)
     assert (agree - 1 / 8).abs().max() < 5 * (7 / 64 / 20_000) ** 0.5
 
 
@@ -37,8 +37,9 @@ def test_a_seed_decides_and_leaves_the_global_draws_alone():
 
 
 @pytest.mark.parametrize(
-    "n, distance, words", [(0, 3, "n must .* got 0"), (3, -1, "distance .* got -1")]
+    "n, distance, message",
+    [(0, 3, "n must .* got 0"), (3, -1, "distance .* got -1")],
 )
-def test_bad_sizes(n, distance, words):
-    with pytest.raises(ValueError, match=words):
+def test_bad_sizes(n, distance, message):
+    with pytest.raises(ValueError, match=message):
         recall(n, distance, seed=0)

@@ -8,12 +8,11 @@ import pytest
 import torch
 from scipy.io import wavfile
 
+from tfbook.data.waves import read_wave, resample
 from tfbook.tasks.speech.recordings import (
     LENGTH,
     fit,
     read_name,
-    read_wave,
-    resample,
     wave_files,
 )
 
@@ -52,35 +51,35 @@ def in_24_bits(path, samples, rate):
     ],
 )
 def test_samples_of_every_width_are_read_alike(convert, bits, tmp_path):
-    truth = tone(8000)
-    wave, rate = read_wave(stored(tmp_path / "a.wav", convert(truth), 8000))
+    wanted = tone(8000)
+    wave, rate = read_wave(stored(tmp_path / "a.wav", convert(wanted), 8000))
     assert rate == 8000 and wave.dtype == torch.float32 and wave.shape == (4000,)
-    error = wave.double() - torch.from_numpy(truth)
+    error = wave.double() - torch.from_numpy(wanted)
     assert (
         error.abs().max() < 2 ** (2 - min(bits, 20)) and error.mean().abs() < 1e-3
     )
 
 
 def test_24_bits_and_two_channels(tmp_path):
-    truth = tone(11025)
-    wave, rate = read_wave(in_24_bits(tmp_path / "a.wav", truth, 11025))
+    wanted = tone(11025)
+    wave, rate = read_wave(in_24_bits(tmp_path / "a.wav", wanted, 11025))
     assert rate == 11025
-    assert (wave.double() - torch.from_numpy(truth)).abs().max() < 1e-6
-    both = np.stack([truth, 0 * truth], axis=1).astype("float32")
+    assert (wave.double() - torch.from_numpy(wanted)).abs().max() < 1e-6
+    both = np.stack([wanted, 0 * wanted], axis=1).astype("float32")
     wave, _ = read_wave(stored(tmp_path / "b.wav", both, 8000))
-    assert (wave.double() - torch.from_numpy(truth / 2)).abs().max() < 1e-6
+    assert (wave.double() - torch.from_numpy(wanted / 2)).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000])
 def test_a_tone_keeps_its_pitch_and_level_at_every_rate(rate):
-    wave = resample(torch.from_numpy(tone(rate)).float(), rate)
+    wave = resample(torch.from_numpy(tone(rate)).float(), rate, 8000)
     assert abs(len(wave) - 4000) <= 1
-    truth = torch.from_numpy(tone(8000))[200:3800]
-    assert (wave[200:3800] - truth).abs().max() < 0.01
+    wanted = torch.from_numpy(tone(8000))[200:3800]
+    assert (wave[200:3800] - wanted).abs().max() < 0.01
 
 
 def test_what_8000_samples_cannot_hold_does_not_fold_back():
-    wave = resample(torch.from_numpy(tone(16000, hertz=7000)).float(), 16000)
+    wave = resample(torch.from_numpy(tone(16000, hertz=7000)).float(), 16000, 8000)
     assert wave[200:-200].abs().max() < 0.02
 
 
@@ -99,17 +98,53 @@ def test_a_cut_off_file_is_refused_or_read_as_far_as_it_goes(tmp_path):
         read_wave(path)
 
 
-@pytest.mark.parametrize("samples", [[], [0.1, math.nan], [math.inf]])
+@pytest.mark.parametrize(
+    "samples",
+    [[], [0.1, math.nan], [math.inf], [1e30], [[0.1, 0.2], [math.nan, 0.3]]],
+)
 def test_empty_and_infinite_recordings_are_refused(samples, tmp_path):
     path = stored(tmp_path / "a.wav", np.array(samples, dtype="float32"), 8000)
-    with pytest.raises(ValueError, match="path must"):
+    with pytest.raises(
+        ValueError, match=r"path's wave must (have shape|hold finite)"
+    ):
         read_wave(path)
 
 
-@pytest.mark.parametrize("rate", [0, 3999, 400001])
-def test_impossible_rates_are_refused(rate):
-    with pytest.raises(ValueError, match=f"rate must be from 4000 .*got {rate}"):
-        resample(torch.zeros(100), rate)
+@pytest.mark.parametrize(
+    "rate, error, message",
+    [
+        (0, ValueError, "from 4000 to 400000 and whole, got 0"),
+        (3999, ValueError, "from 4000 .*got 3999"),
+        (400001, ValueError, "from 4000 .*got 400001"),
+        (-8000, ValueError, "from 4000 .*got -8000"),
+        (math.nan, ValueError, "from 4000 .*got nan"),
+        (math.inf, ValueError, "from 4000 .*got inf"),
+        (22050.5, ValueError, "from 4000 .*whole, got 22050.5"),
+        (True, TypeError, "a number, got True of type bool"),
+        ("8000", TypeError, "a number, got '8000' of type str"),
+        (None, TypeError, "a number, got None of type NoneType"),
+    ],
+)
+def test_impossible_rates_are_refused(rate, error, message):
+    with pytest.raises(error, match=f"^rate must be {message}"):
+        resample(torch.ones(100), rate, 8000)
+    with pytest.raises(error, match=f"^new_rate must be {message}"):
+        resample(torch.ones(100), 8000, rate)
+
+
+@pytest.mark.parametrize("rate", [16000, 16000.0, np.int64(16000)])
+def test_rates_of_every_kind_of_number(rate):
+    assert resample(torch.ones(100).double(), rate, 8000).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "refused", [torch.ones(1, 5).short(), torch.full((2, 9), math.nan)]
+)
+def test_fit_takes_waves(refused):
+    with pytest.raises(ValueError, match=r"^waves must hold"):
+        fit(refused)
+    with pytest.raises(ValueError, match=r"^waves must have shape \(B, samples\)"):
+        fit(torch.ones(9))
 
 
 def test_speech_is_moved_to_the_middle_and_made_equally_loud():
@@ -147,7 +182,15 @@ def test_a_few_samples_are_enough(n):
     assert fitted.shape == (2, LENGTH) and fitted.isfinite().all()
 
 
-@pytest.mark.parametrize("wave", [torch.zeros(1, 5000), torch.full((1, 5000), 0.7)])
+def far_apart():
+    """Two bursts of sound whose centre is silence, and whose mean is 0."""
+    burst = torch.randn(1, 800)
+    return torch.cat((burst, torch.zeros(1, 40000), -burst), dim=1)
+
+
+@pytest.mark.parametrize(
+    "wave", [torch.zeros(1, 5000), torch.full((1, 5000), 0.7), far_apart()]
+)
 def test_silence_is_refused(wave):
     with pytest.raises(ValueError, match="waves must not be silent"):
         fit(wave)

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from tfbook.tasks import senses
+from tfbook.tasks.copying import copies
 from tfbook.tasks.pronunciation.dictionary import LETTERS, load_pronunciation
 
 
 def test_words_are_letters_and_their_syllables():
-    x, truth = senses.words("validation", 31, seed=5)
+    x, labels = senses.words("validation", 31, seed=5)
     assert x.shape == (31, 8, len(LETTERS)) and (x.sum(-1) == 1).all()
     known = load_pronunciation()["validation"]
-    for row, count in zip(x.argmax(-1), truth.tolist(), strict=True):
+    for row, count in zip(x.argmax(-1), labels.tolist(), strict=True):
         word = "".join(LETTERS.decode(row))
         vowels = [phone for phone in known[word][0] if phone[0] in "AEIOU"]
         assert len(word) == 8 and len(vowels) == count + 1
@@ -28,9 +29,9 @@ def test_no_word_of_another_number_of_syllables_is_asked():
     }
     asked = [word for word, count in vowels.items() if 1 <= count <= 4]
     assert len(asked) < len(vowels)  # there are others
-    _, truth = senses.words("train", len(asked), seed=0)
+    _, labels = senses.words("train", len(asked), seed=0)
     wanted = Counter(vowels[word] - 1 for word in asked)
-    assert Counter(truth.tolist()) == wanted
+    assert Counter(labels.tolist()) == wanted
     with pytest.raises(ValueError, match=f"to {len(asked)}, got"):
         senses.words("train", len(asked) + 1, seed=0)
 
@@ -58,14 +59,14 @@ def test_no_typeface_is_on_both_sides():
 
 
 def test_a_picture_shows_ink_in_the_middle():
-    image, truth = senses.pictures("train", 43, seed=1)
+    image, labels = senses.pictures("train", 43, seed=1)
     assert image[:, 9:19, 9:19].mean() > 2 * image[:, :3].mean()
-    assert set(truth.tolist()) == set(range(10))
+    assert set(labels.tolist()) == set(range(10))
 
 
 def test_a_picture_is_of_its_digit_from_0_to_1_with_noise():
-    image, truth = senses.pictures("train", 400, seed=4)
-    ink = torch.stack([image[truth == digit].mean() for digit in range(10)])
+    image, labels = senses.pictures("train", 400, seed=4)
+    ink = torch.stack([image[labels == digit].mean() for digit in range(10)])
     assert ink.argmax() == 8 and ink[8] > 1.5 * ink[7]
     assert 0.9 < image.flatten(1).amax(dim=1).median() < 1.5  # (400,)
     assert 0.08 < image[:, :2, :2].std() < 0.12
@@ -112,12 +113,26 @@ def test_the_same_seed_draws_the_same():
 
 
 @pytest.mark.parametrize(
-    "call, words",
+    "call, message",
     [
         (lambda: senses.words("validation", 10**6, 0), "n must be from 1 to"),
-        (lambda: senses.words("validation", 0, 0), "n must be from 1 to"),
+        (lambda: senses.words("validation", 0, 0), "n must be at least 1, got 0"),
+        (lambda: senses.pictures("train", -1, 0), "n must be at least 1, got -1"),
+        (lambda: senses.tones(0, 0), "n must be at least 1, got 0"),
+        (lambda: copies(-1, 0), "n must be at least 1, got -1"),
+        (lambda: senses.words("test", 3, 0), "part must be .*got 'test'"),
+        (lambda: senses.pictures("valid", 3, 0), "part must be .*got 'valid'"),
+        (
+            lambda: senses.frames(torch.ones(3, 511)),
+            r"at least 512, got \(3, 511\)",
+        ),
+        (lambda: senses.frames(torch.ones(3, 600).int()), "wave must hold .*int32"),
+        (
+            lambda: senses.frames(torch.full((3, 600), torch.nan)),
+            "wave must .*got nan",
+        ),
     ],
 )
-def test_bad_input_is_told(call, words):
-    with pytest.raises(ValueError, match=words):
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
         call()

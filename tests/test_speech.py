@@ -125,6 +125,15 @@ def test_the_alphabet_is_the_pronouncers():
         (lambda: speak("..."), "text must have something to say"),
         (lambda: speak_phones(["S", "XX"]), "phone must be one of .*got 'XX'"),
         (lambda: spoken_digits("rest", 3), "split must be .*got 'rest'"),
+        (lambda: spoken_digits("train", -1), "n must be at least 1, got -1"),
+        (
+            lambda: spoken_digits("train", 3, learners=1.5),
+            r"learners must be from 0 to 1, got 1\.5",
+        ),
+        (
+            lambda: spoken_digits("train", 3, invented=-0.5),
+            r"invented must be from 0 to 1, got -0\.5",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):
@@ -134,7 +143,9 @@ def test_bad_input_is_named(call, message):
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(ImportError, match=r"extra 'sound': make extras"):
+    with pytest.raises(
+        ImportError, match=r"espeakng_loader is not: run `make extras`"
+    ):
         speak("one")
     with pytest.raises(ImportError, match="make extras"):
         variants()

@@ -1,5 +1,6 @@
 """The book's listener: what it hears in files of any kind, and the command that scores them."""
 
+import math
 import re
 import sys
 
@@ -12,9 +13,10 @@ from scipy.signal import resample_poly
 from tfbook import TransformerConfig
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
+from tfbook.data.waves import read_wave, resample
 from tfbook.model.audio import SpectrogramTransformer, picture
-from tfbook.tasks.speech.listener import Heard, Listener, load_listener
-from tfbook.tasks.speech.recordings import fit, read_wave, resample
+from tfbook.tasks.speech.listener import Listener, ScoredRecording, load_listener
+from tfbook.tasks.speech.recordings import fit
 from tfbook.weights.stored import read_card, save_weights
 
 
@@ -54,12 +56,71 @@ def test_the_shipped_listener_is_small_and_says_where_it_came_from(listener):
 
 def test_a_wave_gives_a_digit_and_its_probability(listener):
     wave = torch.from_numpy(vowels(3)).float()
-    digit, chance = listener.recognise(wave, 8000)
-    assert digit in range(10) and 0.1 <= chance <= 1
+    digit, probability = listener.recognise(wave, 8000)
+    assert digit in range(10) and 0.1 <= probability <= 1
     with pytest.raises(ValueError, match="waves must not be silent"):
         listener.recognise(torch.zeros(8000), 8000)
     with pytest.raises(ValueError, match="rate must be from"):
         listener.recognise(wave, 1000)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30])
+def test_a_wave_that_is_not_finite_is_refused(listener, bad):
+    wave = torch.from_numpy(vowels(3)).float()
+    wave[7] = bad
+    with pytest.raises(
+        ValueError, match=r"^wave must hold finite samples.*got (-?inf|nan|1.0+15)"
+    ):
+        listener.recognise(wave, 8000)
+    fitted = fit(torch.from_numpy(vowels(3))[None])
+    fitted[0, 7] = bad
+    with pytest.raises(ValueError, match=r"^waves must hold finite samples"):
+        listener.logits(fitted.float())
+
+
+@pytest.mark.parametrize(
+    "wave, error, message",
+    [
+        (
+            torch.ones(500).short(),
+            ValueError,
+            r"floats.*divided by 2\*\*15.*got torch.int16",
+        ),
+        (
+            torch.ones(500).long(),
+            ValueError,
+            "floats from -1 to 1.*got torch.int64",
+        ),
+        (
+            torch.ones(500).half(),
+            ValueError,
+            "32- or 64-bit floats.*got torch.float16",
+        ),
+        (torch.ones(500).bool(), ValueError, "got torch.bool"),
+        (
+            torch.ones(2, 500),
+            ValueError,
+            r"shape \(samples,\), not empty, got \(2, 500\)",
+        ),
+        (torch.tensor(1.0), ValueError, r"shape \(samples,\), not empty, got \(\)"),
+        (torch.ones(0), ValueError, r"shape \(samples,\), not empty, got \(0,\)"),
+        (np.ones(500), TypeError, "be a torch.Tensor, got ndarray"),
+        ([0.1, 0.2], TypeError, "be a torch.Tensor, got list"),
+        (None, TypeError, "be a torch.Tensor, got NoneType"),
+    ],
+)
+def test_what_is_no_wave_is_refused(listener, wave, error, message):
+    with pytest.raises(error, match=f"^wave must .*{message}"):
+        listener.recognise(wave, 8000)
+
+
+def test_logits_are_of_fitted_waves(listener):
+    with pytest.raises(
+        ValueError, match=r"waves must be \(B, 8000\).*got \(2, 7999\)"
+    ):
+        listener.logits(torch.randn(2, 7999))
+    with pytest.raises(ValueError, match=r"waves must have shape \(B, samples\)"):
+        listener.logits(torch.randn(8000))
 
 
 @pytest.mark.parametrize("rate", [11025, 16000, 22050, 44100, 48000])
@@ -69,7 +130,7 @@ def test_the_rate_and_the_level_of_a_recording_hardly_matter(listener, rate):
     )
     at_rate = torch.from_numpy(resample_poly(wave.numpy(), rate, 8000)).float()
     right, softly, misread = (
-        picture(fit(resample(x, r)[None])).flatten()
+        picture(fit(resample(x, r, 8000)[None])).flatten()
         for x, r in ((wave.float(), 8000), (at_rate / 30, rate), (at_rate, 8000))
     )
     assert torch.corrcoef(torch.stack((right, softly)))[0, 1] > 0.95
@@ -87,21 +148,21 @@ def test_what_is_scored_is_what_is_recognised(listener, folder):
         assert heard.path.name == f"{heard.digit}_{heard.speaker}_0.wav"
 
 
-def test_bad_files_are_told_and_left_out(listener, folder):
+def test_bad_files_are_reported_and_left_out(listener, folder):
     (folder / "3_cut_0.wav").write_bytes(b"RIFF")
     (folder / "hello.wav").write_bytes((folder / "1_ann_0.wav").read_bytes())
     wavfile.write(folder / "4_silent_0.wav", 8000, np.zeros(4000, dtype="int16"))
     wavfile.write(folder / "5_empty_0.wav", 8000, np.zeros(0, dtype="int16"))
-    told = []
-    assert len(listener.score(folder, told.append)) == 20
-    assert [words.partition(": ")[0] for words in told] == [
+    complaints = []
+    assert len(listener.score(folder, complaints.append)) == 20
+    assert [words.partition(": ")[0] for words in complaints] == [
         "3_cut_0.wav",
         "4_silent_0.wav",
         "5_empty_0.wav",
         "hello.wav",
     ]
     for words, piece in zip(
-        told, ("WAV file", "silent", "finite", "named"), strict=True
+        complaints, ("WAV file", "silent", "empty", "named"), strict=True
     ):
         assert piece in words
 
@@ -148,7 +209,9 @@ def test_missing_and_empty_folders_end_the_command(name, piece, tmp_path, capsys
 
 
 def test_without_a_folder_the_validation_voices_are_scored(monkeypatch, capsys):
-    right = [Heard(None, 1, "anna", 1)] * 3 + [Heard(None, 5, "zoe", 9)] * 2
+    right = [ScoredRecording(None, 1, "anna", 1)] * 3 + [
+        ScoredRecording(None, 5, "zoe", 9)
+    ] * 2
     monkeypatch.setattr(Listener, "rehearse", lambda self: right)
     assert main(["evaluate", "speech"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -166,14 +229,16 @@ def test_without_a_folder_and_the_extra_it_says_what_to_install(
     assert main(["evaluate", "speech"]) == 2
     out, err = capsys.readouterr()
     assert (
-        out == "" and err.startswith("tfbook: voice needs") and "make extras" in err
+        out == ""
+        and err.startswith("tfbook: package must be installed")
+        and "make extras" in err
     )
 
 
 def test_shares_have_wilsons_interval():
     """Table of Newcombe 1998: 81 of 263, from 0.2553 to 0.3662."""
-    told = command_line.share([True] * 81 + [False] * 182)
-    assert told == "30.8% right (81 of 263; 95 % interval 25.5% to 36.6%)"
+    report = command_line.share([True] * 81 + [False] * 182)
+    assert report == "30.8% right (81 of 263; 95 % interval 25.5% to 36.6%)"
 
 
 def test_stored_and_loaded_listeners_agree(tmp_path):

@@ -60,6 +60,17 @@ def test_what_is_stored_is_what_is_loaded(changes, tmp_path):
     assert ours == theirs, "storing again changes nothing"
 
 
+@pytest.mark.parametrize("value", [70_000.0, float("nan"), -float("inf")])
+def test_what_16_bits_cannot_hold_is_not_stored(value, tmp_path):
+    model = tiny_model()
+    torch.nn.init.constant_(model.encoder.norm.bias, value)
+    with pytest.raises(
+        ValueError, match=r"model must .*got others in encoder\.norm\.bias"
+    ):
+        save_weights(model, tmp_path, "pronouncer", {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_tied_weights_are_stored_once_and_stay_tied(stored):
     model = load_pronouncer(stored).model
     assert model.output.weight is model.target_embedding.tokens.weight
@@ -160,6 +171,6 @@ def test_unreadable_card(stored, content):
 def test_foreign_config(stored, field, value, message):
     card = json.loads((stored / NAMES[1]).read_text(encoding="utf-8"))
     rewrite(stored, config=card["config"] | {field: value})
-    with pytest.raises(ValueError, match=message) as told:
+    with pytest.raises(ValueError, match=message) as error:
         load_pronouncer(stored)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)

@@ -89,6 +89,12 @@ def with_two_dropouts():
     return theirs
 
 
+def with_a_zero_key():
+    theirs = reference()
+    theirs.decoder.layers[0].multihead_attn.add_zero_attn = True
+    return theirs
+
+
 def with_another_eps_at_the_end():
     theirs = reference()
     theirs.encoder.norm.eps = 1e-3
@@ -132,6 +138,11 @@ BAD = {
         with_two_dropouts,
         ValueError,
         r"one dropout, got \[0.1, 0.2\]",
+    ),
+    "a zero key": (
+        with_a_zero_key,
+        ValueError,
+        "decoder must attend to the keys that it is given, got add_zero_attn=True",
     ),
     "two eps": (
         with_another_eps_at_the_end,

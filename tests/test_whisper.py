@@ -314,6 +314,28 @@ def test_the_spectrogram_is_theirs(ours):
     assert (found - wanted.input_features).abs().max() <= 1e-4
 
 
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+def test_a_wave_of_another_rate_is_heard_alike(ours, rate):
+    """A chord below 4,000 Hz, sampled at several rates: the spectrogram of 16,000."""
+
+    def chord(rate):
+        times = torch.arange(2 * rate).double() / rate
+        envelope = torch.sin(torch.pi * times / 2) ** 2
+        tones = [torch.sin(2 * torch.pi * f * times) for f in (220, 1000, 2600)]
+        return (envelope * sum(tones) / 4).float()
+
+    wanted = ours.spectrogram([chord(RATE)])
+    found, misread = (ours.spectrogram([chord(rate)], r) for r in (rate, RATE))
+    loud = wanted > wanted.max() - 1  # 40 dB
+    assert (found - wanted)[loud].abs().max() < 0.05
+    assert (misread - wanted)[loud].abs().max() > 0.5
+
+
+def test_a_spectrogram_has_the_models_dtype(ours):
+    double = Whisper(ours.config, length=11).double()
+    assert double.spectrogram([torch.ones(500)]).dtype == torch.float64
+
+
 def test_logits_are_those_of_transformers(ours, theirs):
     source = ours.spectrogram(waves())
     target = torch.tensor([(*PROMPT, 383, 2068, 7586, 21831)] * 3)
@@ -348,12 +370,38 @@ def test_it_is_in_eval_mode_tied_and_knows_its_heads(ours):
 
 BAD = {
     "too long": (
-        lambda m: m.spectrogram([torch.zeros(480_001)]),
-        "at most 480000 .*480001",
+        lambda m: m.spectrogram([torch.ones(1), torch.ones(480_001)]),
+        r"waves\[1\] must last at most 30 s, 480000 samples .*got 480001",
+    ),
+    "too long at its rate": (
+        lambda m: m.spectrogram([torch.ones(240_001)], 8000),
+        r"waves\[0\] must last at most 30 s, .*got 480002",
     ),
     "a batch": (
-        lambda m: m.spectrogram([torch.zeros(1, 500)]),
-        r"got .* \(1, 500\)",
+        lambda m: m.spectrogram([torch.ones(1, 500)]),
+        r"waves\[0\] must have shape \(samples,\), not empty, got \(1, 500\)",
+    ),
+    "one wave": (
+        lambda m: m.spectrogram(torch.ones(500)),
+        r"waves\[0\] must have shape \(samples,\), not empty, got \(\)",
+    ),
+    "no sample": (
+        lambda m: m.spectrogram([torch.ones(500), torch.ones(0)]),
+        r"waves\[1\] must have shape .* got \(0,\)",
+    ),
+    "no wave": (lambda m: m.spectrogram([]), r"waves must be a list .*got \[\]"),
+    "none": (lambda m: m.spectrogram(None), "waves must be a list .*got None"),
+    "whole numbers": (
+        lambda m: m.spectrogram([torch.ones(500).short()]),
+        r"waves\[0\] must hold .* divided by 2\*\*15 are, got torch.int16",
+    ),
+    "not finite": (
+        lambda m: m.spectrogram([torch.ones(500), torch.tensor([0.1, torch.nan])]),
+        r"waves\[1\] must hold finite samples.*got nan",
+    ),
+    "a rate of 0": (
+        lambda m: m.spectrogram([torch.ones(500)], rate=0),
+        "rate must be from 4000 to 400000 .*got 0",
     ),
     "short": (
         lambda m: m.encode(torch.zeros(1, 80, 2999)),
@@ -369,6 +417,24 @@ def test_what_it_does_not_hear(ours, case):
     act, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         act(ours)
+
+
+@pytest.mark.parametrize("counts", [{"n_mels": 0}, {"length": -1}, {"length": 2.0}])
+def test_sizes_are_counts(ours, counts):
+    with pytest.raises(
+        (ValueError, TypeError), match=f"{next(iter(counts))} must be a"
+    ):
+        Whisper(ours.config, **counts)
+
+
+def test_what_is_no_tensor(ours):
+    for wave in ([0.1, 0.2], np.ones(500)):
+        with pytest.raises(
+            TypeError, match=r"waves\[0\] must be a torch.Tensor, got"
+        ):
+            ours.spectrogram([wave])
+    with pytest.raises(TypeError, match="rate must be a number, got True"):
+        ours.spectrogram([torch.ones(500)], rate=True)
 
 
 def test_another_dtype(ours):
@@ -453,7 +519,7 @@ def test_a_file_cut_anywhere_is_refused():
     "content, message",
     [
         (file_of(version=5), "content must be of version 6, got 5"),
-        (GOOD + b"\0", "content must end behind its last name, got 1 bytes more"),
+        (GOOD + b"\0", "content must end after its last name, got 1 bytes more"),
         (
             file_of(variable("a", (2,), 9, b"1234")),
             r"content must hold types .* got 9 for a",

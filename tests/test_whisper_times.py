@@ -7,7 +7,12 @@ from transformers.models.whisper.generation_whisper import _dynamic_time_warping
 
 from tfbook import TransformerConfig
 from tfbook.pretrained.whisper import PROMPT, STOP, Whisper, load_whisper
-from tfbook.pretrained.word_times import SECONDS, cheapest_path, heard, word_times
+from tfbook.pretrained.word_times import (
+    SECONDS,
+    alignment_map,
+    cheapest_path,
+    word_times,
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +129,7 @@ def test_the_map_is_the_mean_of_their_heads(ours):
             output_attentions=True,
         ).cross_attentions
     wanted = (maps[0][0, 3] + maps[1][0, 1] + maps[1][0, 4])[1:] / 3  # (T, S)
-    found = heard(small, memory, ids, [(0, 3), (1, 1), (1, 4)])
+    found = alignment_map(small, memory, ids, [(0, 3), (1, 1), (1, 4)])
     assert found.shape == (4, 11)
     assert (found - wanted).abs().max() <= 1e-10
 
@@ -141,9 +146,69 @@ def test_words_come_in_order_whole_and_inside_the_sound(ours):
     assert all(round(time / SECONDS, 6).is_integer() for time in times)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ♪ la ♪",
+        " It's naïve — “très” naïve!",
+        " 谁在读 this 🎉🎉 now",
+        " two  blanks and one at the end ",
+        "♪la no blank first",
+    ],
+)
+def test_letters_of_several_ids_stay_whole(ours, text):
+    """The words are the text's, although single ids are parts of characters."""
+    ids = ours.tokenizer.encode(text, add_special_tokens=False).ids
+    found = word_times(ours, torch.randn(1, 1500, 384), torch.tensor(ids), 2.0)
+    assert [word for word, _ in found] == text.split()
+
+
+def test_a_transcript_without_words(ours):
+    assert (
+        word_times(ours, torch.randn(1, 1500, 384), torch.tensor([STOP]), 2.0) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "ids, seconds, error, message",
+    [
+        (
+            torch.tensor([[383]]),
+            2.0,
+            ValueError,
+            r"ids must be \(T,\), got shape \(1, 1\)",
+        ),
+        ([383], 2.0, TypeError, "ids must be a torch.Tensor, got list"),
+        (torch.tensor([383]), 0, ValueError, "seconds must be positive.*got 0"),
+        (
+            torch.tensor([383]),
+            -1.0,
+            ValueError,
+            r"seconds must be positive.*got -1\.0",
+        ),
+        (torch.tensor([383]), 30.1, ValueError, r"at most 30, got 30\.1"),
+        (
+            torch.tensor([383]),
+            torch.nan,
+            ValueError,
+            "seconds must be positive.*got nan",
+        ),
+        (torch.tensor([383]), "2", TypeError, "seconds must be a number, got '2'"),
+    ],
+)
+def test_what_has_no_times(ours, ids, seconds, error, message):
+    with pytest.raises(error, match=message):
+        word_times(ours, torch.randn(1, 1500, 384), ids, seconds)
+
+
+def test_a_table_that_is_not_finite():
+    with pytest.raises(ValueError, match="cost must be finite, got nan"):
+        cheapest_path(torch.tensor([[0.0, torch.nan]]))
+
+
 def test_hooks_are_taken_off_even_after_an_error(ours):
     with pytest.raises(ValueError, match="memory must have shape"):
-        heard(ours, torch.randn(1, 1500, 383), [383])
+        alignment_map(ours, torch.randn(1, 1500, 383), [383])
     hooks = [
         layer.cross_attention._forward_pre_hooks for layer in ours.decoder.layers
     ]

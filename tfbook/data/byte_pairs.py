@@ -1,4 +1,4 @@
-"""Byte-pair encoding: text to the ids of frequent pieces, and back without a loss.
+"""Byte-pair encoding: text to the ids of frequent pieces, and back without loss.
 
 Sources: Gage 1994, who compressed files by it; Sennrich et al. 2016, who made
 vocabularies with it; Radford et al. 2019, who start from bytes, so that no text has
@@ -10,9 +10,11 @@ import re
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+from tfbook.model.checks import check_count
+
 # Words, numbers and punctuation, each with one space before it if there is one, and
-# blanks. Bytes from \x80 on, of characters beyond ASCII, stand with the letters.
-# Written so that every engine of regular expressions reads it alike.
+# blanks. Bytes from \x80 on, of characters beyond ASCII, count as letters. It uses only
+# what all engines of regular expressions understand alike.
 SPLIT = r" ?[A-Za-z_\x80-\xff]+| ?[0-9]+| ?[!-/:-@\[-^`{-~]+|[\x00-\x20\x7f]+"
 
 
@@ -20,7 +22,7 @@ class BytePairs:
     """A vocabulary of the 256 bytes, and of pieces made by joining two earlier
     ones.
 
-    merges: the pairs of ids to join, first things first. Ids 0 to 255 are the
+    merges: the pairs of ids to join, in order. Ids 0 to 255 are the
     bytes, and each merge makes the next id. `pieces` holds the bytes of every id;
     `len` counts them. The first k merges make a vocabulary too. Raises ValueError
     for a merge that is no pair of earlier ids.
@@ -49,39 +51,38 @@ class BytePairs:
         frequent pairs the one whose ids are smaller, the left before the right.
 
         texts: a list of strings; no pair reaches across their `chunks`. vocab_size:
-        how many ids to make, the bytes included; they are fewer when no pair is
-        left. Raises TypeError for texts that are no list of strings, ValueError for
-        a vocab_size below 256.
+        the number of ids to make, the bytes included; there are fewer when no pair is
+        left. Raises TypeError unless texts are a list of strings, TypeError or
+        ValueError unless vocab_size is a count of at least 256.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of strings, got {texts!r:.40}")
-        if vocab_size < 256:
-            raise ValueError(f"vocab_size must be at least 256, got {vocab_size}")
+        check_count("vocab_size", vocab_size, least=256)
         counts = Counter(chunk for text in texts for chunk in chunks(text))
         words, times = [list(chunk) for chunk in counts], list(counts.values())
-        frequency, places = Counter(), defaultdict(set)
-        for place, word in enumerate(words):
+        frequency, words_with = Counter(), defaultdict(set)
+        for index, word in enumerate(words):
             for pair in pairwise(word):
-                frequency[pair] += times[place]
-                places[pair].add(place)
-        waiting = [(-number, pair) for pair, number in frequency.items()]
-        heapq.heapify(waiting)
+                frequency[pair] += times[index]
+                words_with[pair].add(index)
+        heap = [(-n, pair) for pair, n in frequency.items()]
+        heapq.heapify(heap)
         vocabulary = cls([])
-        while waiting and len(vocabulary) < vocab_size:
-            number, pair = heapq.heappop(waiting)
-            if frequency[pair] != -number:
-                continue  # out of date: the number of today waits further back
+        while heap and len(vocabulary) < vocab_size:
+            minus_n, pair = heapq.heappop(heap)
+            if frequency[pair] != -minus_n:
+                continue  # an outdated entry: the current one is further down
             new, change = vocabulary._add(pair), Counter()
-            for place in places.pop(pair):
-                old, words[place] = words[place], join(words[place], pair, new)
-                for sign, word in ((-1, old), (1, words[place])):
-                    for near in pairwise(word):
-                        change[near] += sign * times[place]
-                        places[near].add(place)
-            for near, difference in change.items():
-                frequency[near] += difference
-                if difference and frequency[near]:
-                    heapq.heappush(waiting, (-frequency[near], near))
+            for index in words_with.pop(pair):
+                old, words[index] = words[index], join(words[index], pair, new)
+                for sign, word in ((-1, old), (1, words[index])):
+                    for neighbours in pairwise(word):
+                        change[neighbours] += sign * times[index]
+                        words_with[neighbours].add(index)
+            for neighbours, difference in change.items():
+                frequency[neighbours] += difference
+                if difference and frequency[neighbours]:
+                    heapq.heappush(heap, (-frequency[neighbours], neighbours))
         return vocabulary
 
     def encode(self, text):
@@ -91,7 +92,7 @@ class BytePairs:
         return [i for chunk in chunks(text) for i in self._encode(chunk)]
 
     def _encode(self, chunk):
-        if chunk not in self._seen:  # words come again and again
+        if chunk not in self._seen:  # most words recur
             ids = list(chunk)
             while pairs := [pair for pair in pairwise(ids) if pair in self._made]:
                 pair = min(pairs, key=self._made.get)  # the earliest merge
@@ -100,8 +101,8 @@ class BytePairs:
         return self._seen[chunk]
 
     def decode(self, ids):
-        """Ids, a list or a tensor of one axis, to a string: exactly what was
-        encoded. Bytes that are no UTF-8, as a model may write, become U+FFFD.
+        """Ids, a list or a tensor of one axis, to the string that was encoded. Bytes
+        that are no UTF-8, such as a model may write, become U+FFFD.
         Raises ValueError for an id outside the vocabulary.
         """
         ids = [int(i) for i in ids]
@@ -111,9 +112,9 @@ class BytePairs:
 
 
 def chunks(text):
-    """The chunks of a string in UTF-8, as bytes, that no piece reaches across: a
-    word, a number or punctuation, each with one space before it, or other blanks.
-    Raises TypeError for what is no string, ValueError for half of a surrogate pair.
+    """The chunks of a string, as bytes of UTF-8, across which nothing is joined: a word,
+    a number or punctuation, each with one space before it, or other blanks. Raises
+    TypeError unless text is a string, ValueError for half of a surrogate pair.
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be a str, got {text!r:.40}")
@@ -123,7 +124,7 @@ def chunks(text):
 
 
 def join(ids, pair, new):
-    """The ids with a new one in place of each pair, taken from the left."""
+    """The ids with a new id in place of each occurrence of the pair, from the left."""
     joined = []
     for i in ids:
         if joined and (joined[-1], i) == pair:

@@ -53,6 +53,30 @@ def check_tensor(name, x):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
 
 
+def check_wave(name, wave, rank=1):
+    """Raise unless wave, (samples,) or with rank=2 (B, samples), is not empty and holds
+    32- or 64-bit floats that are finite.
+    """
+    check_tensor(name, wave)
+    if wave.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"{name} must hold 32- or 64-bit floats from -1 to 1, which 16-bit samples "
+            f"divided by 2**15 are, got {wave.dtype}"
+        )
+    if wave.dim() != rank or wave.numel() == 0:
+        shape = "(samples,)" if rank == 1 else "(B, samples)"
+        raise ValueError(
+            f"{name} must have shape {shape}, not empty, got {tuple(wave.shape)}"
+        )
+    if torch.jit.is_tracing() or torch.compiler.is_compiling() or wave.is_meta:
+        return  # there are no samples to look at
+    bad = ~(wave.abs() <= 2**31)  # no recording is louder, and squares stay finite
+    if bad.any():
+        raise ValueError(
+            f"{name} must hold finite samples, none beyond 2**31, got {wave[bad][0]}"
+        )
+
+
 def check_device(name, x, owner, device):
     """Raise unless x is on the device, which is the owner's."""
     if x.device != device:

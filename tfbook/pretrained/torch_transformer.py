@@ -29,13 +29,13 @@ def load_torch_transformer(reference):
     same outputs and gradients, from copies of its weights.
 
     reference: a `torch.nn.Transformer` (Vaswani et al. 2017) with biases and with
-    relu or gelu; norm first or last, and its final norms, are taken over, as are
-    dropout, dtype, device and training mode. Ours are batch first whatever the
-    reference is, and their boolean masks say True = may attend, the opposite of
-    its. Returns (Encoder, Decoder): (B, S, d_model) -> (B, S, d_model), and (B, T,
-    d_model) with it -> (B, T, d_model). Raises TypeError for anything else than a
-    Transformer of PyTorch's own layers, ValueError for a bias=False, another
-    activation, or layers that differ in more than their weights.
+    relu or gelu, norm first or last. Its final norms, dropout, dtype, device and
+    training mode are kept. Ours are batch first whatever the reference is, and in their
+    boolean masks True means may attend, the opposite of its own. Returns (Encoder,
+    Decoder): (B, S, d_model) -> (B, S, d_model), and (B, T, d_model) with it -> (B, T,
+    d_model). Raises TypeError for anything else than a Transformer of PyTorch's own
+    layers, ValueError for bias=False, another activation, keys that attention adds, or
+    layers that differ in more than their weights.
     """
     if not isinstance(reference, nn.Transformer):
         raise TypeError(
@@ -67,19 +67,19 @@ def _check_stack(name, reference, stack_type, layer_type):
                 f"reference.{name}'s layers must be torch.nn.{layer_type.__name__}, "
                 f"got {type(layer).__name__}"
             )
-    for place, part in stack.named_modules():
-        is_norm = place.rpartition(".")[2].startswith("norm")
+    for path, part in stack.named_modules():
+        is_norm = path.rpartition(".")[2].startswith("norm")
         if is_norm and type(part) is not nn.LayerNorm:
             raise TypeError(
-                f"reference.{name}.{place} must be a torch.nn.LayerNorm, "
+                f"reference.{name}.{path} must be a torch.nn.LayerNorm, "
                 f"got {type(part).__name__}"
             )
     return stack
 
 
 def _config(name, stack):
-    """What all layers of the stack have in common, which must be everything but
-    their weights.
+    """The `TransformerConfig` of a stack, whose layers may differ in nothing but their
+    weights.
     """
     config, *others = (_layer_config(name, layer) for layer in stack.layers)
     for other in others:
@@ -100,12 +100,17 @@ def _config(name, stack):
 def _layer_config(name, layer):
     if layer.linear1.bias is None:
         raise ValueError(f"reference.{name} must have biases, got bias=False")
+    attentions = [
+        part for part in layer.modules() if isinstance(part, nn.MultiheadAttention)
+    ]
+    for attention in attentions:
+        if attention.add_zero_attn or attention.bias_k is not None:
+            raise ValueError(
+                f"reference.{name} must attend to the keys that it is given, got "
+                f"add_zero_attn={attention.add_zero_attn} and bias_k={attention.bias_k}"
+            )
     dropout = {part.p for part in layer.modules() if isinstance(part, nn.Dropout)}
-    dropout |= {
-        part.dropout
-        for part in layer.modules()
-        if isinstance(part, nn.MultiheadAttention)
-    }
+    dropout |= {attention.dropout for attention in attentions}
     eps = {part.eps for part in layer.modules() if isinstance(part, nn.LayerNorm)}
     for setting, values in (("dropout", dropout), ("norm eps", eps)):
         if len(values) > 1:
@@ -140,16 +145,16 @@ def _activation(name, function):
 
 
 def _copy(ours, stack):
-    """Ours, with the stack's weights, dtype, device and mode."""
+    """Our stack, with the weights, dtype, device and mode of theirs."""
     ours.to(next(stack.parameters())).load_state_dict(
-        dict(_translated(stack.state_dict()))
+        dict(_translate(stack.state_dict()))
     )
     return ours.train(stack.training)
 
 
-def _translated(state):
-    """Each weight under our name; those of queries, keys and values, one below
-    another in `in_proj`, taken apart.
+def _translate(state):
+    """Pairs (our name, weight); `in_proj`, the projections of queries, keys and values
+    as one matrix, is split.
     """
     for name, weight in state.items():
         name = ".".join(OUR_NAMES.get(part, part) for part in name.split("."))

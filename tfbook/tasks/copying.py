@@ -1,8 +1,9 @@
-"""The smallest sequence-to-sequence task: say what you read."""
+"""The smallest sequence-to-sequence task: write what was read."""
 
 import torch
 
 from tfbook.data.vocabulary import N_SPECIAL
+from tfbook.model.checks import check_count
 from tfbook.training.presets import Preset
 
 N_SYMBOLS = 10
@@ -14,7 +15,7 @@ COPYING = {
     "cpu": Preset(64, 2, 1, 128, 0.0, 800, 400, 0.003, 30),
     "gpu": Preset(64, 2, 2, 128, 0.0, 4000, 500, 0.002, 50),
 }
-THREE_BACK = {  # say the symbol three places back: 3.4
+THREE_BACK = {  # predict the symbol three positions back: 3.4
     "cpu": Preset(64, 2, 2, 128, 0.0, 640, 300, 0.002, 50),
     "gpu": Preset(64, 2, 2, 128, 0.0, 2560, 800, 0.002, 50),
 }
@@ -22,14 +23,13 @@ THREE_BACK = {  # say the symbol three places back: 3.4
 
 def copies(n, seed):
     """n pairs (ids, the same ids) of 3 to 8 random symbols out of ten, drawn from a
-    seed.
+    seed. Raises TypeError or ValueError unless n is a count.
     """
-    draw = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(3, 9, (n,), generator=draw).tolist()
-    return [
-        (ids, ids)
+    check_count("n", n)
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 9, (n,), generator=generator).tolist()
+    rows = [
+        torch.randint(N_SPECIAL, VOCAB, (length,), generator=generator).tolist()
         for length in lengths
-        for ids in [
-            torch.randint(N_SPECIAL, VOCAB, (length,), generator=draw).tolist()
-        ]
     ]
+    return [(ids, ids) for ids in rows]

@@ -1,8 +1,8 @@
 """Dates in English and in Chinese: the Unicode consortium's CLDR, from babel.
 
 A date is written in one of several English formats, and once in Chinese, with the weekday
-if the English has it. The split is by a hash of the date itself, so that a date is on one
-side whatever its format. English formats that training never shows are kept apart.
+if the English has it. The split is by a hash of the date itself, so that a date is in one
+part whatever its format. Some English formats are held out of training.
 """
 
 import datetime
@@ -77,42 +77,42 @@ def translation(date, name):
     """
     if not isinstance(date, datetime.date):  # babel would take None for today
         raise TypeError(f"date must be a datetime.date, got {date!r}")
-    known = pattern(name)
-    english = format_date(date, known, FORMATS[name][0])
-    return english, format_date(date, "full" if "E" in known else "long", CHINA)
+    english = format_date(date, pattern(name), FORMATS[name][0])
+    length = "full" if "E" in pattern(name) else "long"
+    return english, format_date(date, length, CHINA)
 
 
 def fields(date, name):
-    """Where the parts of a translation stand: for English and for Chinese
+    """The positions of a translation's fields: for English and for Chinese
     {"year": slice, …}. Raises ValueError for an unknown name.
     """
-    kind = "full" if "E" in pattern(name) else "long"
-    chinese = get_date_format(kind, CHINA).pattern
+    length = "full" if "E" in pattern(name) else "long"
+    chinese = get_date_format(length, CHINA).pattern
     return spans(date, pattern(name), FORMATS[name][0]), spans(date, chinese, CHINA)
 
 
 def spans(date, pattern, locale):
-    """The places of year, month, day and, if there, weekday, {field: slice}, in a date
-    that a pattern of CLDR writes.
+    """The positions of year, month, day and, if present, weekday, {field: slice}, in a
+    date as a pattern of CLDR writes it.
     """
-    found, place = {}, 0
+    slices, position = {}, 0
     for kind, value in tokenize_pattern(pattern):
-        said = value
+        text = value
         if kind == "field":
             symbol, width = value
-            said = format_date(date, symbol * width, locale)
-            found[FIELDS[symbol]] = slice(place, place + len(said))
-        place += len(said)
-    return found
+            text = format_date(date, symbol * width, locale)
+            slices[FIELDS[symbol]] = slice(position, position + len(text))
+        position += len(text)
+    return slices
 
 
 def load_dates(first=1900, last=2099):
     """The days of the years first to last, split: {"train": …, "validation": …,
     "test": …}, each a tuple of `datetime.date` in order.
 
-    The split is the pronunciation's rule, on the date as 2026-11-22. Raises TypeError
-    or ValueError for years that are none, and ValueError when babel's CLDR does not
-    write what the book was made with.
+    The split is that of `tfbook.data.installed.part`, applied to the date as 2026-11-22.
+    Raises TypeError or ValueError for years that are none, and ValueError when babel's
+    CLDR writes other dates than when the book was made.
     """
     for name, year in (("first", first), ("last", last)):
         if isinstance(year, bool) or not isinstance(year, int):
@@ -142,8 +142,8 @@ def in_turn(dates, names=tuple(TRAINED)):
 
 def encode_pairs(dated):
     """(date, name of a format) pairs to a list of (English ids, Chinese ids)."""
-    said = (translation(date, name) for date, name in dated)
-    return [(ENGLISH.encode(e), CHINESE.encode(c)) for e, c in said]
+    pairs = (translation(date, name) for date, name in dated)
+    return [(ENGLISH.encode(e), CHINESE.encode(c)) for e, c in pairs]
 
 
 def check_locale_data(sha256=SHA256):
@@ -151,9 +151,9 @@ def check_locale_data(sha256=SHA256):
     the book was made.
     """
     text = [translation(d, name) for d in days(2000, 2000) for name in FORMATS]
-    found = hashlib.sha256(repr(text).encode()).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(repr(text).encode()).hexdigest()
+    if digest != sha256:
         raise ValueError(
-            f"sha256 of the dates of 2000 must be {sha256}, got {found} from babel "
+            f"sha256 of the dates of 2000 must be {sha256}, got {digest} from babel "
             f"{babel.__version__}: {REMEDY}"
         )

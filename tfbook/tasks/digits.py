@@ -1,8 +1,8 @@
 """Small pictures: handwritten digits and two photographs, both from scikit-learn.
 
 The digits are the held-out part of "Optical Recognition of Handwritten Digits" (Alpaydin
-& Kaynak 1998): 13 people wrote them, and nobody noted who wrote which. Shuffled folds
-therefore show every writer to every training; blocks in the file's order hardly do.
+& Kaynak 1998): 13 people wrote them, and it is not recorded who wrote which. With shuffled
+folds each training therefore sees every writer; with blocks in the file's order hardly.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ DIGITS = {  # 64 pictures of 16 patches and a class token in a batch
 
 
 def load_digits(sha256=SHA256):
-    """The digits: pictures (1797, 1, 8, 8) from 0 to 1, and which digit each is, (1797,).
+    """The digits: pictures (1797, 1, 8, 8) from 0 to 1, and their labels, (1797,).
 
     Raises ValueError when scikit-learn's data has another hash.
     """
     stored = datasets.load_digits()
-    pixels, truth = stored.data.astype("uint8"), stored.target.astype("uint8")
-    found = hashlib.sha256(pixels.tobytes() + truth.tobytes()).hexdigest()
-    if found != sha256:
-        raise ValueError(f"sha256 of the digits must be {sha256}, got {found}")
+    pixels, labels = stored.data.astype("uint8"), stored.target.astype("uint8")
+    digest = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
+    if digest != sha256:
+        raise ValueError(f"sha256 of the digits must be {sha256}, got {digest}")
     image = torch.from_numpy(pixels).view(-1, 1, 8, 8) / 16  # (1797, 1, 8, 8)
-    return image, torch.from_numpy(truth).long()
+    return image, torch.from_numpy(labels).long()
 
 
 def folds(n, shuffled=True):
-    """Five pairs (training ids, held-out ids) of n pictures, the same for everybody.
+    """Five pairs (training indices, held-out indices) of n pictures, always the same.
 
     shuffled=False holds out blocks in the file's order.
     """
@@ -58,12 +58,13 @@ def load_photograph(name):
 
 
 def augment(image, generator, degrees=10.0, pixels=0.5, zoom=0.1, noise=0.05):
-    """Pictures (B, C, height, width), each turned, moved and scaled by chance, with noise.
+    """Pictures (B, C, height, width), each rotated, moved and scaled at random, with
+    noise.
 
     Uniform up to ± degrees, ± pixels along each axis and a factor 1 ± zoom about the
-    middle; what comes in from outside is 0. noise: deviation of what is added to each
-    pixel. generator: a `torch.Generator`, the only source of chance. Returns the shape of
-    image; raises ValueError when image has not four axes.
+    centre; pixels from outside of the picture are 0. noise: the standard deviation of
+    what is added to each pixel. generator: a `torch.Generator`, the only source of random
+    numbers. Returns the shape of image; raises ValueError unless image has four axes.
     """
     if image.dim() != 4:
         raise ValueError(
@@ -78,8 +79,8 @@ def augment(image, generator, degrees=10.0, pixels=0.5, zoom=0.1, noise=0.05):
     # where in the old picture each new pixel is read; an axis runs from -1 to 1
     across = torch.stack((cos, -sin * height / width, 2 * pixels * right / width))
     along = torch.stack((sin * width / height, cos, 2 * pixels * down / height))
-    places = torch.stack((across, along)).permute(2, 0, 1)  # (B, 2, 3)
-    grid = F.affine_grid(places.to(image), image.shape, align_corners=False)
+    matrices = torch.stack((across, along)).permute(2, 0, 1)  # (B, 2, 3)
+    grid = F.affine_grid(matrices.to(image), image.shape, align_corners=False)
     moved = F.grid_sample(image, grid, align_corners=False)
     speckle = torch.randn(image.shape, generator=generator).to(image)
     return moved + noise * speckle

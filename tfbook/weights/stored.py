@@ -1,4 +1,4 @@
-"""A model's weights and their card on disk: written, read, refused when damaged."""
+"""A model's weights and their card on disk: written, read, and refused when damaged."""
 
 import hashlib
 import itertools
@@ -16,11 +16,18 @@ WEIGHTS = Path(__file__).parent
 
 def save_weights(model, folder, name, card):
     """Write NAME.safetensors, the weights as 16-bit floats, and NAME.json, the card,
-    with model.config and the hash of the weights added; returns the card.
+    with model.config and the hash of the weights added; returns the card. Raises
+    ValueError for weights that are not finite, or too large for 16 bits.
     """
     weights = Path(folder, f"{name}.safetensors")
-    # what is tied has one name among the parameters, and is stored once
+    # tied weights have one name among the parameters, and are stored once
     tensors = {n: p.detach().cpu().half() for n, p in model.named_parameters()}
+    for parameter, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                "model must have finite weights, none beyond 65504, for 16 bits to hold "
+                f"them, got others in {parameter}"
+            )
     content = save(tensors)
     digest = hashlib.sha256(content).hexdigest()
     card = {**card, "config": asdict(model.config), "sha256": digest}
@@ -39,7 +46,7 @@ def file_in(folder, name):
 
 
 def read_card(name, folder=WEIGHTS):
-    """What the card beside a model's weights says, as a dictionary.
+    """The card beside a model's weights, as a dictionary.
 
     Raises FileNotFoundError when there is none, ValueError when it can't be read.
     """
@@ -64,10 +71,11 @@ def load_weights(name, build, folder=WEIGHTS):
     """
     weights = file_in(folder, f"{name}.safetensors")
     card = read_card(name, folder)
-    found = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if found != card["sha256"]:
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if digest != card["sha256"]:
         raise ValueError(
-            f"{weights.name} must have sha256 {card['sha256']}, got {found}: damaged, or another's"
+            f"{weights.name} must have sha256 {card['sha256']}, got {digest}: damaged, or "
+            "another's"
         )
     try:
         model = build(card["config"])
@@ -78,16 +86,16 @@ def load_weights(name, build, folder=WEIGHTS):
     try:
         load_model(model, str(weights))
     except (RuntimeError, SafetensorError) as error:
-        words = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"{weights.name} must fit {name}.json, got {words:.160}"
+            f"{weights.name} must fit {name}.json, got {reason:.160}"
         ) from error
     return model.eval()
 
 
 def hundredths(losses):
-    """The mean losses of a hundred stretches of a training, or of fewer if it is
-    shorter.
+    """The mean losses of a hundred equal stretches of a training, or of each step when
+    there are fewer.
     """
     n = min(100, len(losses))
     ends = [len(losses) * i // n for i in range(n + 1)]

@@ -1,1 +1,1 @@
-"""A language model of Python: the text, n-grams as its rival, and the GPT that read it."""
+"""A language model of Python: the text, n-grams as its rival, and a GPT trained on it."""

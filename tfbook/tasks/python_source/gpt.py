@@ -1,4 +1,4 @@
-"""The book's own language model: a GPT that has read sympy, and its vocabulary."""
+"""The book's own language model: a GPT trained on sympy's source, and its vocabulary."""
 
 from dataclasses import replace
 
@@ -9,11 +9,11 @@ from tfbook.training.presets import Preset
 from tfbook.weights.stored import WEIGHTS, load_weights, read_card
 
 NAME = "python_gpt"
-END = 0  # the zero byte that ends a file, and fills up what is done
+END = 0  # the zero byte that ends a file, also the pad
 
 
 # d_model, n_heads, n_layers, d_ff, dropout, tokens, steps, learning_rate, warmup
-LANGUAGE = {  # what lesson 4.7 trains before the reader's eyes
+LANGUAGE = {  # the model that lesson 4.7 trains
     "cpu": Preset(128, 4, 2, 512, 0.0, 1024, 400, 0.003, 40),
     "gpu": Preset(128, 4, 2, 512, 0.0, 4096, 1000, 0.003, 100),
 }
@@ -25,7 +25,7 @@ PYTHON_GPT = {  # the shipped weights: about an hour on one core
 
 
 def python_config(recipe, vocab_size, length=256):
-    """The `TransformerConfig` of a GPT of a preset's size, on windows of a length."""
+    """The `TransformerConfig` of a GPT of a preset's size, for windows of `length` ids."""
     return TransformerConfig(
         target_vocab=vocab_size,
         positions="rotary",

@@ -1,9 +1,9 @@
 """A text to learn a language from: the Python source of sympy 1.14.0, from the package.
 
-sympy (BSD licence) does algebra, and torch installs it. Left out are its folders of
-tests and benchmarks, 39 % of the bytes, long lists of expected formulas, and the parsers
-that a program wrote. The split is by a hash of the file's path, so that it is the same
-for everybody and no held-out line stands beside its neighbours in training.
+sympy (BSD licence) does algebra, and torch depends on it. Left out are its folders of
+tests and benchmarks, which are 39 % of the bytes and long lists of expected formulas, and
+the parsers that a program generated. The split is by a hash of the file's path, so that it
+is the same everywhere and a file is in one part as a whole.
 """
 
 import ast
@@ -16,6 +16,7 @@ from types import MappingProxyType
 import torch
 
 from tfbook.data.installed import installed, part
+from tfbook.model.checks import check_count
 
 SHA256 = "d7abd038a7f948c9d7752e6f9be0741e80792b59bfa87d34609fd0b9bfc99b53"
 REMEDY = "pip install sympy==1.14.0"
@@ -26,10 +27,10 @@ LEFT_OUT = {"tests", "benchmarks", "_antlr"}
 def load_python_source(path=None):
     """The files, split: {"train": …, "validation": …, "test": …}, each path → text.
 
-    Paths are such as "sympy/core/expr.py"; a file's side is decided as a word's is in
-    `tfbook.data.installed.part`. path: another copy of the package's folder.
-    Raises FileNotFoundError without the folder, ValueError when its files are not
-    those the book was made with.
+    Paths are such as "sympy/core/expr.py"; `tfbook.data.installed.part` says which part
+    a file is in. path: another copy of the package's folder. Raises FileNotFoundError
+    when there is no such folder, ValueError when its files are not those that the book
+    was made with.
     """
     if path is None:
         path = installed_folder()
@@ -51,34 +52,34 @@ def load_python_source(path=None):
             f"path must hold the files with sha256 {SHA256}, got "
             f"{digest.hexdigest()}: {REMEDY}"
         )
-    return MappingProxyType(
-        {
-            side: MappingProxyType({n: c.decode("utf-8") for n, c in files.items()})
-            for side, files in split.items()
-        }
-    )
+    texts = {
+        name: MappingProxyType({n: c.decode("utf-8") for n, c in files.items()})
+        for name, files in split.items()
+    }
+    return MappingProxyType(texts)
 
 
 def installed_folder():
-    """Where the package sympy has its source. Raises FileNotFoundError without the
-    package.
-    """
+    """The folder with sympy's source. Raises FileNotFoundError when it is not installed."""
     missing = f"path must be the folder of sympy, got none: {REMEDY}"
     return installed("sympy", "sympy", missing)
 
 
 def one_text(files):
     """{path: text} to one string, in the order of the paths, each file followed by a
-    zero byte, which is in no source: whoever reads on learns where files end.
+    zero byte. No source holds one, so that a model can learn where files end.
     """
     return "".join(f"{files[name]}\0" for name in sorted(files))
 
 
 def windows(ids, length, rows):
-    """A function that draws inputs and truth, both (rows, length), for
-    `tfbook.training.drawn.train_drawn`: windows of ids (N,) that start anywhere, and
-    the same one further on. Raises ValueError for ids too short for one window.
+    """A function that draws inputs and labels, both (rows, length), for
+    `tfbook.training.drawn.train_drawn`: windows of ids (N,) that start at random
+    positions, and the same windows one id later. Raises TypeError or ValueError unless
+    length and rows are counts, and for ids too short for one window.
     """
+    check_count("length", length)
+    check_count("rows", rows)
     if len(ids) <= length:
         raise ValueError(
             f"ids must be more than length={length}, got {len(ids)} of them"
@@ -94,7 +95,7 @@ def windows(ids, length, rows):
 
 @dataclass(frozen=True)
 class Prompt:
-    """The beginning of a function, for a model to go on with.
+    """The beginning of a function, for a model to continue.
 
     ids: the last ids of the file up to the end of the function's docstring. head: the
     text of the function up to there. rest: the file's own text from there on.
@@ -109,9 +110,12 @@ def prompts(files, vocabulary, length=128, n_bytes=256):
     """A `Prompt` of each function with a docstring and a body, of {path: text}, in order.
 
     vocabulary: the `BytePairs` of the ids. Left out are functions whose head has more
-    than `length` ids, or whose file has fewer before them or less than n_bytes left.
+    than `length` ids, whose file has fewer ids up to there, or fewer than n_bytes bytes
+    left. Raises TypeError or ValueError unless length and n_bytes are counts.
     """
-    found = []
+    check_count("length", length)
+    check_count("n_bytes", n_bytes)
+    asked = []
     for name in sorted(files):
         text = files[name]
         ends = [0]
@@ -130,5 +134,5 @@ def prompts(files, vocabulary, length=128, n_bytes=256):
             ids = tuple(vocabulary.encode(text[:end])[-length:])
             fits = len(vocabulary.encode(head)) <= length == len(ids)
             if fits and len(rest.encode()) >= n_bytes:
-                found.append(Prompt(ids, head, rest))
-    return found
+                asked.append(Prompt(ids, head, rest))
+    return asked

@@ -1,4 +1,4 @@
-"""A language model that counts: which id followed the last few ids, and how often."""
+"""A language model that counts which id followed the last few ids, and how often."""
 
 from collections import defaultdict
 from math import log
@@ -6,18 +6,21 @@ from math import log
 import torch
 
 from tfbook.decoding.stepwise import draw
+from tfbook.model.checks import check_count
 from tfbook.tasks.pronunciation.ngrams import KneserNey
 
 
 class TokenNGrams:
     """How likely an id is after the order − 1 before it, with Kneser-Ney smoothing.
 
-    ids: a list, the text to count in. order: from 1 to 8. vocab_size: ids lie below it;
+    ids: a list, the text to count in. order: from 1 to 8. vocab_size: the number of ids;
     each is counted once more, after id 0, so that none is impossible. Raises ValueError
-    for ids outside the vocabulary, and what `KneserNey` raises.
+    for ids outside the vocabulary, TypeError or ValueError unless vocab_size is a count,
+    and what `KneserNey` raises.
     """
 
     def __init__(self, ids, order, vocab_size):
+        check_count("vocab_size", vocab_size)
         self.vocab_size = vocab_size
         once = [self._write([0, i]) for i in range(vocab_size)]
         self.model = KneserNey([self._write(ids), *once], order)
@@ -33,7 +36,7 @@ class TokenNGrams:
         return "".join(map(chr, ids))  # as `KneserNey` reads: a character a symbol
 
     def surprises(self, ids):
-        """How unexpected each id but the first is, in nats: a list of N - 1."""
+        """The surprisal of each id but the first, in nats: a list of N - 1."""
         text = self._write(ids)
         longest = self.model.order - 1
         return [
@@ -42,7 +45,7 @@ class TokenNGrams:
         ]
 
     def logits(self, ids):
-        """The logarithms of what may come after ids, a list: (1, V)."""
+        """The log-probabilities of the next id after ids, a list: (1, V)."""
         history = self.model.known(self._write(ids[-self.model.order :]))
         chances = torch.ones(self.vocab_size)  # (V,)
         # no history, then ever longer ones
@@ -56,10 +59,11 @@ class TokenNGrams:
         return chances.log()[None]  # (1, V)
 
     def sample(self, start, max_length, generator=None, **settings):
-        """max_length ids that go on from start, a list; returns a list without start.
+        """max_length ids that continue start, a list; returns a list without start.
 
-        generator and settings: as `tfbook.decoding.sample` takes them.
+        generator and settings: as `tfbook.decoding.sample` takes them, with its errors.
         """
+        check_count("max_length", max_length)
         ids = list(start)
         for _ in range(max_length):
             ids += draw(self.logits(ids), generator=generator, **settings).tolist()

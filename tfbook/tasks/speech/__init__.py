@@ -1,1 +1,1 @@
-"""Spoken digits: voices, distortions, recordings, and the listener that hears them."""
+"""Spoken digits: voices, distortions, recordings, and the listener that recognises them."""

@@ -1,4 +1,4 @@
-"""Training clips as they might have been recorded: distorted, each in its own way."""
+"""Training clips as they might have been recorded: each one distorted at random."""
 
 from functools import partial
 
@@ -20,29 +20,32 @@ from tfbook.tasks.speech.distortions import (
 )
 from tfbook.tasks.speech.recordings import fit
 
-EDGE = 4000  # at most so many samples of silence before and behind a clip
+EDGE = 4000  # the most samples of silence before and after a clip
 
 
 def augmented(waves, generator):
     """Clips (B, up to 8000), 16-bit whole numbers, as they might have been recorded:
-    each in its own way, then `fit`, (B, 8000).
+    each one distorted at random, then `fit`, (B, 8000). Raises ValueError for any other
+    dtype.
     """
+    if waves.dtype != torch.int16:
+        raise ValueError(f"waves must be 16-bit whole numbers, got {waves.dtype}")
     x, ends = waves.float() / 2**15, _ends(waves)
-    # one pace for all
+    # one pace for the whole batch
     factor = 2 ** float(_draw(x[:1], generator, -0.3, 0.6))
     x, ends = stretched(x, factor)[:, :10000], ends * factor
     factor = 2 ** _draw(x, generator, -0.32, 0.32)
     x = resampled(F.pad(x, (0, 1500)), factor)[:, :8300]
     x = x * _draw(x, generator, -1, 1).sign()
-    x = _heard(F.pad(x, (EDGE, EDGE)), generator)
+    x = _recorded(F.pad(x, (EDGE, EDGE)), generator)
     starts = EDGE - _draw(x, generator, -200, EDGE).int()
     ends = EDGE + ends / factor + _draw(x, generator, -200, EDGE)
     cuts = zip(x, starts[:, 0].tolist(), ends[:, 0].int().tolist(), strict=True)
     return torch.cat([fit(wave[None, a:b]) for wave, a, b in cuts])
 
 
-def _heard(x, generator):
-    """Waves through a random place, microphone and line."""
+def _recorded(x, generator):
+    """Waves through a random room, microphone and line."""
     draw, some = partial(_draw, x, generator), partial(_some, generator)
     # synthesisers are brighter than people, whose consonants are softer
     x = _emphasised(x, draw(-0.3, 0.5), draw(0, 4), generator)
@@ -62,8 +65,8 @@ def _heard(x, generator):
 
 
 def _emphasised(x, power, decibels, generator):
-    """Waves whose soft moments are made softer, as the envelope to a power, (B, 1),
-    and whose level wavers by decibels, (B, 1).
+    """Waves times a power, (B, 1), of their envelope, which makes soft moments softer,
+    and with a level that wavers by decibels, (B, 1).
     """
     envelope = F.avg_pool1d(x.square(), 160, 80, 40).sqrt()  # (B, frames)
     envelope = envelope / envelope.amax(dim=1, keepdim=True)
@@ -75,16 +78,16 @@ def _emphasised(x, power, decibels, generator):
 
 
 def _draw(x, generator, low, high):
-    """A number from low to high for each row of x, (B, 1)."""
+    """A random number from low to high for each row of x, (B, 1)."""
     return low + (high - low) * torch.rand(len(x), 1, generator=generator)
 
 
 def _some(generator, share, changed, same):
-    """Rows of `changed` with the chance `share`, the others of `same`."""
+    """Rows of `changed` with probability `share`, the others from `same`."""
     chosen = torch.rand(len(changed), 1, generator=generator) < share
     return torch.where(chosen, changed, same)
 
 
 def _ends(waves):
-    """Behind the last sample that is not 0, (B, 1)."""
+    """The index after the last sample that is not 0, (B, 1)."""
     return waves.size(1) - (waves.flip(1) != 0).int().argmax(dim=1, keepdim=True)

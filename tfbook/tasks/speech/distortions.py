@@ -1,7 +1,7 @@
 """What real recordings do to a voice: noise, speed, pitch, rooms, telephones, levels.
 
 Each function takes waves (B, samples) at 8,000 a second, a strength for each, (B,) or one
-number, and where chance is needed a `torch.Generator`; it returns waves.
+number, and a `torch.Generator` where it draws random numbers; it returns waves.
 """
 
 import math
@@ -16,18 +16,17 @@ from tfbook.tasks.speech.recordings import RATE
 def resampled(waves, factor):
     """Played `factor` times as fast, so that pitch and formants rise by it as well.
 
-    Cubic interpolation between samples; what is missing at the end is silence.
+    Cubic interpolation between samples; the end is filled up with silence.
     """
     factor = torch.as_tensor(factor).reshape(-1, 1)  # (B, 1) or (1, 1)
-    place = torch.arange(waves.size(1)) * factor  # (B, samples)
-    place = place.expand(len(waves), -1)
-    whole, t = place.floor().long(), place.frac()
+    position = torch.arange(waves.size(1)) * factor  # (B, samples)
+    position = position.expand(len(waves), -1)
+    whole, t = position.floor().long(), position.frac()
     padded = F.pad(waves, (1, 2))
-    take = [
+    a, b, c, d = (
         padded.gather(1, (whole + i).clamp(max=padded.size(1) - 1))
         for i in range(4)
-    ]
-    a, b, c, d = take
+    )
     slope_b, slope_c = (c - a) / 2, (d - b) / 2
     bend = 3 * (c - b) - 2 * slope_b - slope_c
     return b + t * (slope_b + t * (bend + t * (slope_b + slope_c - 2 * (c - b))))
@@ -35,8 +34,8 @@ def resampled(waves, factor):
 
 def stretched(waves, factor, n_fft=256, hop=64):
     """Said `factor` times as slowly at the same pitch, by a phase vocoder (Flanagan &
-    Golden 1966): frames of the short-time Fourier transform are set further apart, and
-    each frequency turns on at the pace it had.
+    Golden 1966): the frames of the short-time Fourier transform are moved apart, and the
+    phase of each frequency advances at its old pace.
     """
     window = torch.hann_window(n_fft)
     frames = torch.stft(waves, n_fft, hop, window=window, return_complex=True)
@@ -52,23 +51,21 @@ def stretched(waves, factor, n_fft=256, hop=64):
 
 
 def transposed(waves, semitones):
-    """The pitch and formants moved by semitones, a twelfth of an octave each, at the
-    same pace.
-    """
+    """The pitch and formants moved by so many semitones, at the same pace."""
     factor, n = 2 ** (semitones / 12), waves.size(1)
     return resampled(F.pad(stretched(waves, factor), (0, n)), factor)[:, :n]
 
 
 def filtered(waves, response):
-    """Waves through a filter given as its response, (B, 1 + n/2), to the frequencies of
-    n samples; n must be more than the waves have.
+    """Waves through a filter, given as its response (B, 1 + n/2) at the frequencies of
+    n samples; n must be more than the samples of the waves.
     """
     spectrum = torch.fft.rfft(waves, 2 * (response.size(-1) - 1))
     return torch.fft.irfft(spectrum * response)[:, : waves.size(1)]
 
 
 def frequencies():
-    """Those of the transform of 16,384 samples, in Hz, (8193,)."""
+    """The frequencies in the transform of 16,384 samples, in Hz, (8193,)."""
     return torch.fft.rfftfreq(16384, 1 / RATE)
 
 
@@ -81,20 +78,20 @@ def band(low, high, order=4):
 
 
 def equaliser(decibels):
-    """The response with gains (B, n) in dB at n frequencies, equally far apart in
-    octaves from 100 to 4,000 Hz, and straight lines between.
+    """The response with gains (B, n) in dB at n frequencies, evenly spaced in octaves
+    from 100 to 4,000 Hz, interpolated linearly.
     """
     n = decibels.size(1)
-    place = (frequencies().clamp(min=100) / 100).log() / math.log(40) * (n - 1)
-    left = place.long().clamp(max=n - 2)  # (F,)
-    t = place - left
+    position = (frequencies().clamp(min=100) / 100).log() / math.log(40) * (n - 1)
+    left = position.long().clamp(max=n - 2)  # (F,)
+    t = position - left
     gain = decibels[:, left] * (1 - t) + decibels[:, left + 1] * t
     return 10 ** (gain / 20)
 
 
 def room(seconds, wet, generator):
-    """The response of rooms whose echo falls by 60 dB in `seconds`, (B, 1); wet: its
-    energy beside the direct sound's, (B, 1).
+    """The response of rooms whose echo decays by 60 dB in `seconds`, (B, 1); wet: the
+    echo's energy relative to the direct sound's, (B, 1).
     """
     times = torch.arange(RATE) / RATE
     echo = torch.randn(len(seconds), RATE, generator=generator)
@@ -105,8 +102,8 @@ def room(seconds, wet, generator):
 
 
 def noise(shape, tilt, generator):
-    """Noise of mean square 1 whose power falls as frequency to the power of tilt: 0 is
-    white, 1 pink, 2 brown. tilt: a number or (B, 1).
+    """Noise of mean square 1 whose power falls as the frequency to the power of tilt: 0
+    is white, 1 pink, 2 brown. tilt: a number or (B, 1).
     """
     spectrum = torch.randn(
         shape[0], 1 + shape[1] // 2, dtype=torch.complex64, generator=generator
@@ -124,7 +121,7 @@ def mixed(waves, sound, decibels):
 
 
 def loudness(waves):
-    """The root mean square of each wave where it is within 20 dB of its loudest
+    """The root mean square of each wave over the moments within 20 dB of its loudest
     fiftieth of a second, (B, 1).
     """
     power = F.avg_pool1d(waves.square(), 160, 80)  # (B, frames)
@@ -134,7 +131,7 @@ def loudness(waves):
 
 
 def clipped(waves, share):
-    """Waves whose peaks are cut at a share of the highest."""
+    """Waves whose peaks are cut at a share of the highest one."""
     top = share * waves.abs().amax(dim=1, keepdim=True)
     return waves.clamp(-top, top)
 
@@ -156,7 +153,7 @@ def _noisy(waves, generator, tilt, decibels):
 
 
 def babble(waves, generator, decibels):
-    """Waves with the next three of the batch behind them, softer by `decibels`."""
+    """Waves over a background of the next three in the batch, softer by `decibels`."""
     others = torch.stack([waves.roll(i, dims=0) for i in (1, 2, 3)]).sum(dim=0)
     return mixed(waves, others / loudness(others), decibels)
 
@@ -166,8 +163,8 @@ def _in_a_room(waves, generator):
     return filtered(waves, room(0.4 * ones, ones, generator))
 
 
-# fixed before any model was trained, but for a mistake mended in transposed and the
-# level of other voices, measured on their loud parts since; (waves, generator) -> waves
+# (waves, generator) -> waves. Fixed before any model was trained, with two later changes:
+# a mistake in `transposed`, and other voices' level, now measured on their loud parts
 DISTORTIONS = {
     "none": lambda waves, generator: waves,
     "white noise, 10 dB": partial(_noisy, tilt=0, decibels=10),

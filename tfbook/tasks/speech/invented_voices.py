@@ -1,15 +1,15 @@
-"""Speakers whom nobody has: random settings for eSpeak's voice, as it reads them."""
+"""Made-up speakers: random settings of eSpeak's voice, in its own format."""
 
 import torch
 
 
 def invented_voice(generator):
-    """The description of a random speaker, a text for a file that `speak` takes.
+    """The description of a random speaker, as the text of a file that `speak` takes.
 
-    A larynx, a throat and habits, drawn from wide ranges: pitch; the width, height and
-    loudness of the resonances 0 to 6 of the vocal tract, the formants, lower for long
-    throats; breath, roughness, flutter, an echo; how loud consonants are beside vowels.
-    The names of the settings are those of eSpeak's own files.
+    Drawn from wide ranges: the pitch; frequency, loudness and width of the formants 0 to
+    6, which are the resonances of the vocal tract and lower for long throats; breath,
+    roughness, flutter, an echo; the loudness of consonants relative to vowels. The names
+    of the settings are those of eSpeak's own files.
     """
 
     def draw(low, high):

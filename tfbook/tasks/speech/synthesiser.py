@@ -2,8 +2,8 @@
 
 The package espeakng-loader brings the program's library and data; its licence is the GPL,
 so it is an extra and is opened through its C interface, only when something is to be said.
-The library remembers what it said last, in places that nothing resets; so each call opens
-it anew, which takes about 10 ms and makes the same call give the same wave.
+The library keeps a state that nothing resets. Each call therefore opens it anew, which
+takes about 10 ms, so that the same call gives the same wave.
 """
 
 import _ctypes
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from tfbook.data.installed import package_folder
 from tfbook.tasks.pronunciation.dictionary import PHONES, VOWELS
 
 RATES, PITCHES = range(80, 451), range(100)
@@ -77,11 +78,11 @@ def speak_words(text, voice="en-us", variant=None, rate=175, pitch=50, seed=0):
     if isinstance(variant, Path):
         if not variant.is_file():
             raise ValueError(f"variant must be a file, got {variant}")
-    elif variant not in (None, *variants()):  # eSpeak would say nothing of it
+    elif variant not in (None, *variants()):  # eSpeak itself would not complain
         raise ValueError(f"variant must be one of {variants()}, got {variant!r}")
     with _engine(_data(variant)) as (engine, sampling_rate):
-        own = variant.name if isinstance(variant, Path) else variant
-        name = voice if variant is None else f"{voice}+{own}"
+        speaker = variant.name if isinstance(variant, Path) else variant
+        name = voice if variant is None else f"{voice}+{speaker}"
         if engine.espeak_SetVoiceByName(name.encode()) != 0:
             raise ValueError(f"voice must be one of eSpeak's, got {name!r}")
         engine.espeak_SetParameter(SPEED, rate, 0)
@@ -118,7 +119,7 @@ def stressed(phones):
 
 
 def mnemonic(phone):
-    """What eSpeak calls an ARPAbet phone, behind its mark of stress."""
+    """eSpeak's name of an ARPAbet phone, after its mark of stress."""
     name, digit = phone.rstrip("012"), phone[-1:]
     if name not in MNEMONICS:
         raise ValueError(f"phone must be one of {PHONES}, got {phone!r}")
@@ -134,18 +135,15 @@ def variants():
 
 
 def _package():
-    """Where the library is, and where its data are."""
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        raise ImportError(
-            "voice needs espeakng-loader, the extra 'sound': make extras"
-        ) from error
+    """The paths of the library and of its data."""
+    package_folder("espeakng_loader")  # says how to install it, where it is not
+    import espeakng_loader
+
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
 
 def _data(variant):
-    """The folder of eSpeak's data; for a file of one's own the copy that has it."""
+    """The folder of eSpeak's data: the package's, or for a speaker's file a copy with it."""
     if not isinstance(variant, Path):
         return _package()[1]
     speakers = Path(_linked().name, "voices", "!v")
@@ -157,24 +155,24 @@ def _data(variant):
 
 @cache
 def _linked():
-    """A copy of eSpeak's data, made of links, without speakers; gone at the end."""
-    made = tempfile.TemporaryDirectory()
+    """A copy of eSpeak's data, made of links, without speakers; removed at exit."""
+    copy = tempfile.TemporaryDirectory()
     for entry in Path(_package()[1]).iterdir():
         if entry.name != "voices":
-            Path(made.name, entry.name).symlink_to(entry)
-    Path(made.name, "voices", "!v").mkdir(parents=True)
-    return made
+            Path(copy.name, entry.name).symlink_to(entry)
+    Path(copy.name, "voices", "!v").mkdir(parents=True)
+    return copy
 
 
 @contextmanager
 def _engine(data):
-    """eSpeak as if nothing had been said yet, and its sampling rate."""
+    """eSpeak in its initial state, and its sampling rate."""
     engine = ctypes.CDLL(_package()[0])
     try:
         rate = engine.espeak_Initialize(RETRIEVE, 0, data.encode(), 0)
         if rate <= 0:
             raise ImportError(
-                f"voice needs the data of espeakng-loader in {data}: make extras"
+                f"package must hold eSpeak's data, and {data} has none: run `make extras`"
             )
         yield engine, rate
     finally:
@@ -183,7 +181,7 @@ def _engine(data):
 
 
 def _synthesise(engine, text):
-    """A text to the bytes of its 16-bit samples and to where its words start."""
+    """The bytes of a text's 16-bit samples, and the sample at which each word starts."""
     pieces, starts = [], []
 
     @_Callback
