@@ -1,27 +1,39 @@
-"""python -m tfbook train and evaluate, usage, and what stops a command before it starts."""
+"""tfbook train and evaluate, usage, the standard streams, and what stops a command."""
 
 import dataclasses
+import importlib.metadata
 import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from test_pronounce_command import one_error
+from scipy.io import wavfile
+from test_pronounce_command import PROGRAM, one_error
 from test_pronouncer import some_words
 
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
 from tfbook.metrics import error_rates
-from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation import command, load_pronouncer
 from tfbook.tasks.pronunciation import training as weights
 from tfbook.tasks.pronunciation.dictionary import load_pronunciation
 from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training import presets
 from tfbook.training.presets import Preset
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 @pytest.fixture(autouse=True)
-def at_scale_cpu(monkeypatch):
+def environment(monkeypatch):
     monkeypatch.setenv("TFBOOK_SCALE", "cpu")
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +50,7 @@ def at_scale_cpu(monkeypatch):
         (["train"], "required: --output"),
     ],
 )
-def test_bad_usage_is_told_with_status_2(arguments, piece, capsys):
+def test_bad_usage_has_status_2(arguments, piece, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     out, err = capsys.readouterr()
@@ -50,7 +62,7 @@ def test_bad_usage_is_told_with_status_2(arguments, piece, capsys):
 
 def test_evaluate_scores_the_validation_words(monkeypatch, capsys):
     words = {"validation": some_words(13), "test": {}, "train": {}}
-    monkeypatch.setattr(command_line, "load_pronunciation", lambda: words)
+    monkeypatch.setattr(command, "load_pronunciation", lambda: words)
     assert main(["evaluate", "pronunciation"]) == 0
     said = [load_pronouncer().pronounce(word)[0][0] for word in words["validation"]]
     per, wer = error_rates(said, list(words["validation"].values()))
@@ -112,11 +124,8 @@ def test_write_that_fails_after_training_is_one_line(
     assert "pronouncer.safetensors" in err
 
 
-def test_missing_or_damaged_weights_are_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        command_line, "load_pronouncer", lambda: load_pronouncer(tmp_path)
-    )
-    assert main(["pronounce", "cat"]) == 2
+def test_missing_weights_are_one_line(tmp_path, capsys):
+    assert main(["evaluate", "pronunciation", "--folder", str(tmp_path)]) == 2
     assert "folder must hold pronouncer.safetensors" in one_error(capsys)
 
 
@@ -131,18 +140,19 @@ def test_ctrl_c_in_training_is_a_clean_stop(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(weights.train, "__defaults__", (0, None, None, 1))
-    monkeypatch.setattr(command_line, "lines", lambda say: pressed)
+    monkeypatch.setattr(command_line, "lines", lambda write: pressed)
     assert main(["train", "--output", str(folder)]) == 130
     err = capsys.readouterr().err
     assert err.strip() == (
         "tfbook: stopped; the same command goes on from the last checkpoint"
     )
     assert [file.name for file in folder.iterdir()] == ["training.safetensors"]
-    monkeypatch.setattr(command_line, "lines", lambda say: None)
-    for place in (folder, whole):
-        assert main(["train", "--output", str(place)]) == 0
+    monkeypatch.setattr(command_line, "lines", lambda write: None)
+    for output in (folder, whole):
+        assert main(["train", "--output", str(output)]) == 0
     stopped, never = (
-        (place / "pronouncer.safetensors").read_bytes() for place in (folder, whole)
+        (output / "pronouncer.safetensors").read_bytes()
+        for output in (folder, whole)
     )
     assert stopped == never
     assert sorted(file.name for file in folder.iterdir()) == [
@@ -155,7 +165,7 @@ def test_ctrl_c_elsewhere_promises_nothing(capsys, monkeypatch):
     def pressed():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "load_pronouncer", pressed)
+    monkeypatch.setattr(command, "load_pronouncer", pressed)
     assert main(["pronounce", "cat"]) == 130
     assert capsys.readouterr().err == "\ntfbook: stopped\n"
 
@@ -192,3 +202,205 @@ def test_progress_is_a_bar_in_a_terminal(
     assert main(["train", "--output", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     assert "step " not in out and err.count("\r[") >= 2 and "step 3 of 3" in err
+
+
+def test_steps_and_dtype_replace_the_presets(hardly_any_training, tmp_path):
+    """The card says so, and its command; 64 bits give other weights, to the last digits."""
+    weights = {}
+    for dtype in ("float32", "float64"):
+        output = tmp_path / dtype
+        options = ["--output", str(output), "--steps", "2", "--dtype", dtype]
+        assert main(["train", *options]) == 0
+        card = json.loads((output / "pronouncer.json").read_text(encoding="utf-8"))
+        (stage,) = card["stages"]
+        assert stage["dtype"] == dtype and stage["recipe"]["steps"] == 2
+        assert len(stage["losses"]) == 2 and " --steps 2 " in stage["command"]
+        assert ("--dtype float64" in stage["command"]) == (dtype == "float64")
+        weights[dtype] = load_pronouncer(output).model.state_dict()
+    different = 0
+    for name, narrow in weights["float32"].items():
+        torch.testing.assert_close(
+            narrow, weights["float64"][name], atol=1e-2, rtol=0
+        )
+        different += (narrow != weights["float64"][name]).sum().item()
+    assert different > 0
+
+
+def test_a_training_goes_on_in_its_own_dtype(
+    hardly_any_training, tmp_path, capsys, monkeypatch
+):
+    def pressed(losses, steps):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights.train, "__defaults__", (0, None, None, 1))
+    monkeypatch.setattr(command_line, "lines", lambda write: pressed)
+    for _ in range(2):
+        assert main(["train", "--output", str(tmp_path)]) == 130
+    capsys.readouterr()
+    assert main(["train", "--output", str(tmp_path), "--dtype", "float64"]) == 2
+    assert "whose dtype is torch.float64, got torch.float32" in one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    "options, piece",
+    [
+        (["--steps", "0"], "steps must be at least 1, got 0"),
+        (["--steps", "-3"], "got -3"),
+    ],
+)
+def test_impossible_trainings_are_one_line(options, piece, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), *options]) == 2
+    assert piece in one_error(capsys)
+
+
+@pytest.mark.parametrize("task", ["pronunciation", "speech"])
+def test_an_empty_folder_name_is_no_default(task, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", task, "--folder", ""]) == 2
+    assert "folder must hold" in one_error(capsys)
+
+
+def test_it_is_installed_as_a_command():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    value = scripts["project"]["scripts"]["tfbook"]
+    entry = importlib.metadata.EntryPoint("tfbook", value, "console_scripts")
+    assert entry.load() is main
+
+
+@pytest.mark.parametrize(
+    "called, name",
+    [
+        ("/usr/bin/tfbook", "tfbook"),
+        ("tfbook.exe", "tfbook"),
+        ("/home/tfbook/__main__.py", "python -m tfbook"),
+    ],
+)
+def test_usage_says_how_it_was_called(called, name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [called])
+    with pytest.raises(SystemExit):
+        main(["evaluate"])
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == f"usage: {name} evaluate [-h] {{pronunciation,speech}} ..."
+    assert error.startswith(f"{name} evaluate: error: ")
+
+
+def test_the_start_is_quick():
+    """Only torch, no library that a single command needs."""
+    code = "import sys, tfbook.__main__; print({'scipy', 'sklearn', 'matplotlib'} & {*sys.modules})"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert ran.stdout == "set()\n"
+
+
+def shell(redirection, *arguments, **options):
+    """Run the program with standard streams that the shell closed or led elsewhere."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *PROGRAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def test_standard_input_closed():
+    ran = shell("<&-", "pronounce")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        "tfbook: words must be given when standard input is closed, got none\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["evaluate", "pronunciation"], ["--help"]])
+def test_standard_output_closed(arguments):
+    """Said before any work, since no answer could be read."""
+    ran = shell(">&-", *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "tfbook: standard output must be open, got it closed\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, out",
+    [(["pronounce", "n4", "cat"], "cat\tK AE T\n"), (["sing"], "")],
+)
+def test_standard_error_closed(arguments, out):
+    """No complaint among the answers, and the status still tells."""
+    ran = shell("2>&-", *arguments)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, out, "")
+
+
+def test_all_streams_closed():
+    assert shell("<&- >&- 2>&-", "pronounce", "cat").returncode == 2
+
+
+@pytest.mark.parametrize("full", [*filter(os.path.exists, ["/dev/full"])])
+def test_a_full_disk_is_one_line(full):
+    ran = shell(f">{full}", "pronounce", "cat")
+    assert ran.returncode == 2 and ran.stderr.startswith("tfbook: [Errno 28]")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def odd_recordings(tmp_path):
+    """Three good files, with names that a code page spells, does not spell, and no terminal
+    should print; and a bad one.
+    """
+    times = np.arange(4000) / 8000
+    wave = (20000 * np.sin(2 * np.pi * 440 * times)).astype("int16")
+    for name in ("7_zoé_0.wav", "7_łukasz_0.wav", "8_\x1b[31mred_0.wav"):
+        wavfile.write(tmp_path / name, 8000, wave)
+    (tmp_path / "9_two\nlines_0.wav").write_bytes(b"no sound")
+    return tmp_path
+
+
+def test_odd_file_names(odd_recordings, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    command = [*PROGRAM, "evaluate", "speech", "--folder", str(odd_recordings)]
+    ran = subprocess.run(command, capture_output=True, encoding="cp1252")
+    assert ran.returncode == 2
+    everybody, *speakers = ran.stdout.splitlines()[:4]
+    assert " of 3;" in everybody
+    for line, name in zip(
+        speakers, (r"\x1b[31mred", "zoé", r"\u0142ukasz"), strict=True
+    ):
+        assert line.startswith(f"{name}: ") and " of 1;" in line
+    assert ran.stderr.startswith(r"tfbook: 9_two\nlines_0.wav: ")
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["--help", "evaluate speech --folder {}"])
+def test_a_reader_who_has_gone(command, odd_recordings):
+    """Before the first line: no traceback, the status of a broken pipe."""
+    arguments = command.format(odd_recordings).split()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*PROGRAM, *arguments], **pipes) as process:
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 141
+    assert all(line.startswith("tfbook: 9_two") for line in err.splitlines())
+
+
+def test_a_reader_of_complaints_who_has_gone():
+    """The answers go on."""
+    process = subprocess.Popen(
+        [*PROGRAM, "pronounce", "n4", "cat"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stderr.close()
+    assert process.stdout.read() == "cat\tK AE T\n"
+    process.stdout.close()
+    assert process.wait() == 2
+
+
+def test_ctrl_c_ends_the_program_in_one_line():
+    process = subprocess.Popen(
+        [*PROGRAM, "pronounce"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdin.write("cat\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "cat\tK AE T\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "\ntfbook: stopped\n")

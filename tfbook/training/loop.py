@@ -65,6 +65,7 @@ class Training:
             "recipe": asdict(recipe),
             "seed": seed,
             "config": asdict(model.config),
+            "dtype": str(next(model.parameters()).dtype),
             "pairs": hashlib.sha256(repr(pairs).encode()).hexdigest(),
         }
 
