@@ -1,4 +1,4 @@
-"""The weights of a pronouncer: trained, and loaded."""
+"""Training a pronouncer on CMUdict, and loading its weights."""
 
 import datetime
 from dataclasses import asdict, replace
@@ -35,7 +35,7 @@ PRESETS = {
         "cpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
         "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, 4000, 0.001, 500),
     },
-    "pronouncer": {  # one stage of the shipped weights: some hours on two cores
+    "pronouncer": {  # one stage of the shipped weights: hours on two cores
         "cpu": _STAGE,
         "gpu": replace(_STAGE, tokens=6000, steps=30000, warmup=1000),
     },
