@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 import pkgutil
 import re
 
@@ -133,6 +134,26 @@ def test_a_result_of_the_wrong_kind_gets_a_sentence(check, capsys):
     for kind, result in [*WRONG_KIND.items(), ("none", None)]:
         said = says(capsys, check, lambda *given, result=result: result)
         assert is_a_sentence(said), (kind, said)
+
+
+def each(convert, result):
+    """A result with its tensors converted; NaN where it holds none."""
+    if isinstance(result, tuple):
+        return tuple(each(convert, x) for x in result)
+    return convert(result) if isinstance(result, torch.Tensor) else math.nan
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [lambda x: x * math.nan, lambda x: x / 0, lambda x: x.to(torch.complex64)],
+    ids=["nan", "infinity", "complex"],
+)
+@pytest.mark.parametrize("check", FUNCTIONS, ids=lambda check: check.__name__)
+def test_right_shapes_alone_are_not_right(check, convert, capsys):
+    """NaN compares as neither larger nor smaller, which passed for right."""
+    right = RIGHT[check][0]
+    said = says(capsys, check, lambda *given: each(convert, right(*given)))
+    assert is_a_sentence(said), said
 
 
 NUMBERS = {
