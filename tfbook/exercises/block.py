@@ -28,17 +28,17 @@ def check_rms_norm(answer):
         x = 3 * torch.randn(2, 7, d_model, dtype=torch.float64) + 1
         gain = torch.randn(d_model, dtype=torch.float64)
         wanted = F.rms_norm(x, (d_model,), gain, eps)
-        found = tensor(norm(x, gain, eps), wanted, shape="(B, T, d_model)")
-        if torch.allclose(found, F.layer_norm(x, (d_model,), gain, None, eps)):
+        result = tensor(norm(x, gain, eps), wanted, shape="(B, T, d_model)")
+        if torch.allclose(result, F.layer_norm(x, (d_model,), gain, None, eps)):
             return "this is the layer norm: here no mean is subtracted"
-        if torch.allclose(found, F.rms_norm(x, (d_model,), None, eps)):
+        if torch.allclose(result, F.rms_norm(x, (d_model,), None, eps)):
             return "the gain is missing"
         over_time = gain * F.rms_norm(x.mT, (7,), None, eps).mT  # (B, T, d_model)
-        if torch.allclose(found, over_time):
+        if torch.allclose(result, over_time):
             return (
                 "the mean runs over the positions: it must run over the last axis"
             )
-        if not torch.allclose(found, wanted):
+        if not torch.allclose(result, wanted):
             return "the values differ: the mean of the squares, eps inside the root"
 
 

@@ -52,13 +52,13 @@ def check_model_flops(answer):
         model = Transformer(config).eval()
         ids = torch.ones(1, s, dtype=torch.long), torch.ones(1, t, dtype=torch.long)
         wanted = count_operations(functools.partial(model, *ids))
-        found = number(flops(config, s, t), RESULT)
-        if found == wanted - 2 * t * 6 * 17:
+        result = number(flops(config, s, t), RESULT)
+        if result == wanted - 2 * t * 6 * 17:
             return "the output layer is missing: d_model to target_vocab, at each position"
-        if found != wanted:
+        if result != wanted:
             return (
                 f"source {s}, target {t}, {layers} layers, d_ff {d_ff}: "
-                f"counted {wanted:,}, got {found:,.0f}"
+                f"counted {wanted:,}, got {result:,.0f}"
             )
 
 

@@ -42,17 +42,17 @@ def check_top_p(answer):
     for v, p in ((7, 0.5), (11, 0.9), (3, 0.01), (5, 1.0)):
         probabilities = torch.randn(v).softmax(0)  # (V,)
         before = probabilities.clone()
-        found = tensor(top_p(probabilities, p), before)
+        result = tensor(top_p(probabilities, p), before)
         if not torch.equal(probabilities, before):
             return "the reader's probabilities were changed: work on a copy"
-        if not torch.isclose(found.sum(), torch.ones(())):
+        if not torch.isclose(result.sum(), torch.ones(())):
             return "what is kept should sum to one"
-        kept, order = found > 0, before.argsort(descending=True)
+        kept, order = result > 0, before.argsort(descending=True)
         fewest = int((before[order].cumsum(0) < p - 1e-6).sum()) + 1
         if int(kept.sum()) != min(fewest, v) or not kept[order[:fewest]].all():
             return "keep the fewest most probable symbols whose sum reaches p"
         wanted = before * kept / (before * kept).sum()  # (V,)
-        if not torch.allclose(found, wanted):
+        if not torch.allclose(result, wanted):
             return "what is kept keeps its proportions"
 
 

@@ -32,17 +32,17 @@ def check_places_for_grid(answer):
     for old, new, width in grids:
         table = torch.randn(1 + old[0] * old[1], width)
         before, wanted = table.clone(), _resized(table, old, new)
-        found = tensor(resize(table, old, new), wanted, shape="(1 + h·w, d)")
+        result = tensor(resize(table, old, new), wanted, shape="(1 + h·w, d)")
         if not torch.equal(table, before):
             return "the reader's table was changed: work on a copy"
-        if not torch.equal(found[0], table[0]):
+        if not torch.equal(result[0], table[0]):
             return (
                 "the class token's row has no place in the grid: keep it as it is"
             )
-        if torch.allclose(found, wanted, atol=1e-5):
+        if torch.allclose(result, wanted, atol=1e-5):
             continue
         if torch.allclose(
-            found, _resized(table, old, new, corners=True), atol=1e-5
+            result, _resized(table, old, new, corners=True), atol=1e-5
         ):
             return "leave align_corners as it is: a place is a square, not a point"
         return "the numbers differ: is the grid (1, d, h, w) before you resize it?"

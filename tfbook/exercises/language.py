@@ -42,17 +42,17 @@ def check_temperature(answer):
         generator = torch.Generator().manual_seed(seed)
         logits = 2 * torch.randn(size, generator=generator)
         before = logits.clone()
-        found = number(temperature(logits, bits), RESULT)
+        result = number(temperature(logits, bits), RESULT)
         if not torch.equal(logits, before):
             return "the reader's logits were changed: work on a copy"
-        if found <= 0:
-            return f"a temperature is a number above 0, got {found:g}"
-        reached = _entropy(logits / found)
+        if result <= 0:
+            return f"a temperature is a number above 0, got {result:g}"
+        reached = _entropy(logits / result)
         if abs(reached - bits) < 0.01 * bits:
             continue
         if abs(reached * math.log(2) - bits) < 0.01 * bits:
             return "that entropy is in nats: use the logarithm to base 2"
-        if abs(_entropy(logits * found) - bits) < 0.01 * bits:
+        if abs(_entropy(logits * result) - bits) < 0.01 * bits:
             return "the temperature divides the logits"
         return f"asked for {bits} bits, at your temperature there are {reached:.2f}"
 
@@ -103,6 +103,6 @@ def check_copied(answer):
     """
     copied_share = function(answer, "texts", "files")
     for texts, files, (copied, looked_at), hint in COPIES:
-        found = share(copied_share(list(texts), dict(files)), RESULT)
-        if not math.isclose(found, copied / looked_at):
+        result = share(copied_share(list(texts), dict(files)), RESULT)
+        if not math.isclose(result, copied / looked_at):
             return hint

@@ -28,19 +28,21 @@ def check_rollout(answer):
             -1
         )  # (L, H, S, S)
         before = maps.clone()
-        found = tensor(rollout(maps), torch.empty(letters, letters), shape="(S, S)")
+        result = tensor(
+            rollout(maps), torch.empty(letters, letters), shape="(S, S)"
+        )
         if not torch.equal(maps, before):
             return "the reader's maps were changed: work on a copy"
         mixed = (maps.mean(dim=1) + torch.eye(letters)) / 2  # (L, S, S)
-        if layers == 1 and not torch.allclose(found, mixed[0], atol=1e-5):
+        if layers == 1 and not torch.allclose(result, mixed[0], atol=1e-5):
             return "one layer is half the mean of its heads, half the identity"
         wanted, reverse = torch.eye(letters), torch.eye(letters)
         for layer in mixed:
             wanted = layer @ wanted  # (S, S)
             reverse = reverse @ layer  # (S, S)
-        if torch.allclose(found, wanted, atol=1e-5):
+        if torch.allclose(result, wanted, atol=1e-5):
             continue
-        if torch.allclose(found, reverse, atol=1e-5):
+        if torch.allclose(result, reverse, atol=1e-5):
             return "the later layer stands on the left of the product"
         return "multiply the layers' mixed maps, each the later times the earlier"
 

@@ -25,10 +25,10 @@ def check_pictures_again(answer):
     for rows, columns, p in ((3, 2, 5), (1, 4, 3), (2, 2, 1)):
         image = torch.randn(7, rows * p, columns * p)
         x = patches(image[:, None], (p, p))  # (7, T, p²)
-        found = tensor(
+        result = tensor(
             pictures(x, rows, columns), image, shape="(n, height, width)"
         )
-        if not torch.equal(found, image):
+        if not torch.equal(result, image):
             return "the shape is right, but the pixels are not where they were"
 
 

@@ -34,17 +34,17 @@ def check_head_by_head(answer):
         parts = torch.randn(3, n_heads, d_head, d_model)
         weight = parts.transpose(0, 1).flatten(0, 2)  # (3·d_model, d_model)
         wanted = parts.flatten(1, 2)  # (3, d_model, d_model)
-        found = items(split(weight, n_heads), "three matrices", RESULT)
-        if len(found) != 3:
-            return f"return three matrices, query, key and value; got {len(found)}"
-        for name, part in zip(("query", "key", "value"), found, strict=True):
+        result = items(split(weight, n_heads), "three matrices", RESULT)
+        if len(result) != 3:
+            return f"return three matrices, query, key and value; got {len(result)}"
+        for name, part in zip(("query", "key", "value"), result, strict=True):
             tensor(part, wanted[0], name, shape="(d_model, d_model)")
-        if all(map(torch.equal, found, wanted)):
+        if all(map(torch.equal, result, wanted)):
             continue
-        if all(map(torch.equal, found, weight.chunk(3))):
+        if all(map(torch.equal, result, weight.chunk(3))):
             return "chunk(3) cuts between heads, not between query, key and value"
         order = [
-            any(torch.equal(part, other) for other in wanted) for part in found
+            any(torch.equal(part, other) for other in wanted) for part in result
         ]
         if all(order):
             return "the order is query, key, value"

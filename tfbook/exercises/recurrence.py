@@ -20,10 +20,10 @@ def check_last_states(answer):
     last = function(answer, "outputs", "lengths")
     outputs, lengths = torch.randn(3, 7, 5), torch.tensor([7, 2, 1])
     wanted = torch.stack([outputs[0, 6], outputs[1, 1], outputs[2, 0]])
-    found = tensor(last(outputs, lengths), wanted, shape="(B, d_hidden)")
-    if torch.equal(found, outputs[:, -1]):
+    result = tensor(last(outputs, lengths), wanted, shape="(B, d_hidden)")
+    if torch.equal(result, outputs[:, -1]):
         return "that is the state at the end of the row, where pads may stand"
-    if not torch.equal(found, wanted):
+    if not torch.equal(result, wanted):
         return "the last of n positions has the index n - 1, in its own row"
 
 

@@ -39,17 +39,19 @@ def check_paired_error(answer):
         each = torch.zeros(n, dtype=torch.float64)  # (n,)
         each[:b], each[b : b + c] = -1, 1
         mean, error = each.mean().item(), each.std(correction=0).item() / n**0.5
-        found = numbers(
+        result = numbers(
             paired_error(b, c, n), "the difference", "its error", name=RESULT
         )
-        if b != c and math.isclose(found[0], -mean, rel_tol=1e-6):
+        if b != c and math.isclose(result[0], -mean, rel_tol=1e-6):
             return "the sign: the first has b words right that the second has wrong"
-        if not math.isclose(found[0], mean, rel_tol=1e-6, abs_tol=1e-12):
-            return f"for {b}, {c}, {n} the difference is {mean:.4g}, got {found[0]:.4g}"
-        if math.isclose(found[1], error * n**0.5, rel_tol=1e-2):
+        if not math.isclose(result[0], mean, rel_tol=1e-6, abs_tol=1e-12):
+            return f"for {b}, {c}, {n} the difference is {mean:.4g}, got {result[0]:.4g}"
+        if math.isclose(result[1], error * n**0.5, rel_tol=1e-2):
             return "that is the spread of one word: a mean of n varies less"
-        if not math.isclose(found[1], error, rel_tol=1e-2):
-            return f"for {b}, {c}, {n} the error is {error:.4g}, got {found[1]:.4g}"
+        if not math.isclose(result[1], error, rel_tol=1e-2):
+            return (
+                f"for {b}, {c}, {n} the error is {error:.4g}, got {result[1]:.4g}"
+            )
 
 
 @checked

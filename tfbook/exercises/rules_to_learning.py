@@ -37,16 +37,16 @@ def check_sound_of_each_letter(answer):
                 counts[letter][phones] += 1
         if any(_tied(phones) for phones in counts.values()):
             continue
-        found = table(alignments)
-        if not isinstance(found, dict):
-            return f"return a dictionary, got {described(found)}"
-        if found.keys() != counts.keys():
-            return f"its keys should be the letters {sorted(counts)}, got {list(found)}"
+        result = table(alignments)
+        if not isinstance(result, dict):
+            return f"return a dictionary, got {described(result)}"
+        if result.keys() != counts.keys():
+            return f"its keys should be the letters {sorted(counts)}, got {list(result)}"
         for letter, phones in counts.items():
             wanted = phones.most_common(1)[0][0]
-            if not isinstance(found[letter], tuple) or found[letter] != wanted:
+            if not isinstance(result[letter], tuple) or result[letter] != wanted:
                 return (
-                    f"{letter} is {wanted} most often, got {found[letter]!r}: is "
+                    f"{letter} is {wanted} most often, got {result[letter]!r}: is "
                     "silence counted, as the empty tuple?"
                 )
 

@@ -25,12 +25,12 @@ def check_self_attention(answer):
     scores = inputs[0] @ inputs[1].transpose(-2, -1)  # (1, 1, 5, 5)
     over_queries = (scores / 6**0.5).softmax(dim=-2) @ inputs[2]  # (1, 1, 5, 6)
     unscaled = scores.softmax(dim=-1) @ inputs[2]  # (1, 1, 5, 6)
-    found = tensor(attention(x, w_q, w_k, w_v), wanted, shape="(T, d)")
-    if torch.allclose(found, over_queries[0, 0]):
+    result = tensor(attention(x, w_q, w_k, w_v), wanted, shape="(T, d)")
+    if torch.allclose(result, over_queries[0, 0]):
         return "the softmax runs over the keys: each row of weights sums to one"
-    if torch.allclose(found, unscaled[0, 0]):
+    if torch.allclose(result, unscaled[0, 0]):
         return "divide the scores by the root of the key's width"
-    if not torch.allclose(found, wanted):
+    if not torch.allclose(result, wanted):
         return "the numbers differ: which of the three maps makes what?"
 
 

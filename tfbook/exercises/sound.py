@@ -25,8 +25,8 @@ def check_noise(answer):
     add_noise = function(answer, "wave", "noise", "decibels")
     for size, decibels in ((1000, 10.0), (700, 0.0), (900, -6.0)):
         wave, noise = 0.3 * torch.randn(size), 5 * torch.randn(size)
-        found = tensor(add_noise(wave.clone(), noise.clone(), decibels), wave)
-        added = found - wave
+        result = tensor(add_noise(wave.clone(), noise.clone(), decibels), wave)
+        added = result - wave
         ratio = 10 * (wave.square().mean() / added.square().mean()).log10()
         if abs(ratio + decibels) < 0.1 and decibels:
             return "the sign: more decibels mean less noise"

@@ -38,10 +38,10 @@ def check_smoothed_loss(answer):
         logits = 3 * torch.randn(n, vocabulary)  # (N, V)
         target = torch.randint(vocabulary, (n,))
         wanted = F.cross_entropy(logits, target, label_smoothing=smoothing)
-        found = number(loss(logits, target, smoothing), RESULT)
-        if not math.isclose(found, wanted, rel_tol=1e-5, abs_tol=1e-5):
+        result = number(loss(logits, target, smoothing), RESULT)
+        if not math.isclose(result, wanted, rel_tol=1e-5, abs_tol=1e-5):
             plain = F.cross_entropy(logits, target)
-            if math.isclose(found, plain, rel_tol=1e-5, abs_tol=1e-5):
+            if math.isclose(result, plain, rel_tol=1e-5, abs_tol=1e-5):
                 return "this is the loss without smoothing"
             return (
                 "the value differs: the share goes to all V symbols, the target too"

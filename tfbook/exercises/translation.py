@@ -34,16 +34,16 @@ def check_ceiling(answer):
         ([*twice, ("a", "y"), ("b", "x")], 0.75),
         ([*twice, ("a", "y"), ("a", "z"), ("b", "y")], 0.6),
     ):
-        found = number(best_share(list(pairs)), RESULT)
-        if abs(found - wanted) < 1e-9:
+        result = number(best_share(list(pairs)), RESULT)
+        if abs(result - wanted) < 1e-9:
             continue
-        if found > 1:
+        if result > 1:
             return "divide by the number of pairs"
         if wanted == 1:
             return "where every English has one answer, all can be right"
         return (
             "for each English take the answer that occurs most often with it: "
-            f"for {pairs} this is {wanted}, got {found:.3g}"
+            f"for {pairs} this is {wanted}, got {result:.3g}"
         )
 
 

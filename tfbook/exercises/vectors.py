@@ -45,12 +45,12 @@ def check_encode(answer):
         ]
         word = "".join(generator.choices("abc", k=generator.randint(1, 13)))
         wanted = [pieces[i] for i in vocabulary.encode(word)]
-        found = strings(encode(word, list(merges)), RESULT)
-        if "".join(found) != word:
-            return f"the pieces of {word!r} must make it up again, got {found}"
-        if found != wanted:
+        result = strings(encode(word, list(merges)), RESULT)
+        if "".join(result) != word:
+            return f"the pieces of {word!r} must make it up again, got {result}"
+        if result != wanted:
             return (
-                f"{word!r} with the merges {merges} is {wanted}, got {found}: the "
+                f"{word!r} with the merges {merges} is {wanted}, got {result}: the "
                 "earliest merge goes first, and joins every occurrence from the left"
             )
 
