@@ -54,7 +54,7 @@ def test_it_learns_something_and_is_bad():
 
 def test_errors():
     without_z = {word: found for word, found in EACH_ONCE.items() if word != "z"}
-    with pytest.raises(ValueError, match=r"words must show .*got none for \['z'\]"):
+    with pytest.raises(ValueError, match=r"words must have .*got none for \['z'\]"):
         MostFrequentSound(without_z)
     with pytest.raises(
         ValueError, match="word must be made of the letters a to z, got 'naïve7'"

@@ -1,7 +1,12 @@
-"""python -m tfbook train and evaluate, usage, and what stops a command before it starts."""
+"""tfbook train and evaluate, usage, installation, and what stops a command."""
 
 import dataclasses
+import importlib.metadata
 import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +16,14 @@ from test_pronouncer import some_words
 from tfbook import __main__ as command_line
 from tfbook.__main__ import main
 from tfbook.metrics import error_rates
-from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation import command, load_pronouncer
 from tfbook.tasks.pronunciation import training as weights
 from tfbook.tasks.pronunciation.dictionary import load_pronunciation
 from tfbook.tasks.pronunciation.training import PRESETS
 from tfbook.training import presets
 from tfbook.training.presets import Preset
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +45,7 @@ def at_scale_cpu(monkeypatch):
         (["train"], "required: --output"),
     ],
 )
-def test_bad_usage_is_told_with_status_2(arguments, piece, capsys):
+def test_bad_usage_has_status_2(arguments, piece, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     out, err = capsys.readouterr()
@@ -50,7 +57,7 @@ def test_bad_usage_is_told_with_status_2(arguments, piece, capsys):
 
 def test_evaluate_scores_the_validation_words(monkeypatch, capsys):
     words = {"validation": some_words(13), "test": {}, "train": {}}
-    monkeypatch.setattr(command_line, "load_pronunciation", lambda: words)
+    monkeypatch.setattr(command, "load_pronunciation", lambda: words)
     assert main(["evaluate", "pronunciation"]) == 0
     said = [load_pronouncer().pronounce(word)[0][0] for word in words["validation"]]
     per, wer = error_rates(said, list(words["validation"].values()))
@@ -112,11 +119,8 @@ def test_write_that_fails_after_training_is_one_line(
     assert "pronouncer.safetensors" in err
 
 
-def test_missing_or_damaged_weights_are_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        command_line, "load_pronouncer", lambda: load_pronouncer(tmp_path)
-    )
-    assert main(["pronounce", "cat"]) == 2
+def test_missing_weights_are_one_line(tmp_path, capsys):
+    assert main(["evaluate", "pronunciation", "--folder", str(tmp_path)]) == 2
     assert "folder must hold pronouncer.safetensors" in one_error(capsys)
 
 
@@ -131,18 +135,19 @@ def test_ctrl_c_in_training_is_a_clean_stop(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(weights.train, "__defaults__", (0, None, None, 1))
-    monkeypatch.setattr(command_line, "lines", lambda say: pressed)
+    monkeypatch.setattr(command_line, "lines", lambda write: pressed)
     assert main(["train", "--output", str(folder)]) == 130
     err = capsys.readouterr().err
     assert err.strip() == (
         "tfbook: stopped; the same command goes on from the last checkpoint"
     )
     assert [file.name for file in folder.iterdir()] == ["training.safetensors"]
-    monkeypatch.setattr(command_line, "lines", lambda say: None)
-    for place in (folder, whole):
-        assert main(["train", "--output", str(place)]) == 0
+    monkeypatch.setattr(command_line, "lines", lambda write: None)
+    for output in (folder, whole):
+        assert main(["train", "--output", str(output)]) == 0
     stopped, never = (
-        (place / "pronouncer.safetensors").read_bytes() for place in (folder, whole)
+        (output / "pronouncer.safetensors").read_bytes()
+        for output in (folder, whole)
     )
     assert stopped == never
     assert sorted(file.name for file in folder.iterdir()) == [
@@ -155,7 +160,7 @@ def test_ctrl_c_elsewhere_promises_nothing(capsys, monkeypatch):
     def pressed():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "load_pronouncer", pressed)
+    monkeypatch.setattr(command, "load_pronouncer", pressed)
     assert main(["pronounce", "cat"]) == 130
     assert capsys.readouterr().err == "\ntfbook: stopped\n"
 
@@ -192,3 +197,92 @@ def test_progress_is_a_bar_in_a_terminal(
     assert main(["train", "--output", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     assert "step " not in out and err.count("\r[") >= 2 and "step 3 of 3" in err
+
+
+def test_steps_and_dtype_replace_the_presets(hardly_any_training, tmp_path):
+    """The card says so, and its command; 64 bits give other weights, to the last digits."""
+    weights = {}
+    for dtype in ("float32", "float64"):
+        output = tmp_path / dtype
+        options = ["--output", str(output), "--steps", "2", "--dtype", dtype]
+        assert main(["train", *options]) == 0
+        card = json.loads((output / "pronouncer.json").read_text(encoding="utf-8"))
+        (stage,) = card["stages"]
+        assert stage["dtype"] == dtype and stage["recipe"]["steps"] == 2
+        assert len(stage["losses"]) == 2 and " --steps 2 " in stage["command"]
+        assert ("--dtype float64" in stage["command"]) == (dtype == "float64")
+        weights[dtype] = load_pronouncer(output).model.state_dict()
+    different = 0
+    for name, narrow in weights["float32"].items():
+        torch.testing.assert_close(
+            narrow, weights["float64"][name], atol=1e-2, rtol=0
+        )
+        different += (narrow != weights["float64"][name]).sum().item()
+    assert different > 0
+
+
+def test_a_training_goes_on_in_its_own_dtype(
+    hardly_any_training, tmp_path, capsys, monkeypatch
+):
+    def pressed(losses, steps):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights.train, "__defaults__", (0, None, None, 1))
+    monkeypatch.setattr(command_line, "lines", lambda write: pressed)
+    for _ in range(2):
+        assert main(["train", "--output", str(tmp_path)]) == 130
+    capsys.readouterr()
+    assert main(["train", "--output", str(tmp_path), "--dtype", "float64"]) == 2
+    assert "whose dtype is torch.float64, got torch.float32" in one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    "options, piece",
+    [
+        (["--steps", "0"], "steps must be at least 1, got 0"),
+        (["--steps", "-3"], "got -3"),
+    ],
+)
+def test_impossible_trainings_are_one_line(options, piece, tmp_path, capsys):
+    assert main(["train", "--output", str(tmp_path), *options]) == 2
+    assert piece in one_error(capsys)
+
+
+@pytest.mark.parametrize("task", ["pronunciation", "speech"])
+def test_an_empty_folder_name_is_no_default(task, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", task, "--folder", ""]) == 2
+    assert "folder must hold" in one_error(capsys)
+
+
+def test_it_is_installed_as_a_command():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    value = scripts["project"]["scripts"]["tfbook"]
+    entry = importlib.metadata.EntryPoint("tfbook", value, "console_scripts")
+    assert entry.load() is main
+
+
+@pytest.mark.parametrize(
+    "called, name",
+    [
+        ("/usr/bin/tfbook", "tfbook"),
+        ("tfbook.exe", "tfbook"),
+        ("/home/tfbook/__main__.py", "python -m tfbook"),
+    ],
+)
+def test_usage_says_how_it_was_called(called, name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [called])
+    with pytest.raises(SystemExit):
+        main(["evaluate"])
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == f"usage: {name} evaluate [-h] {{pronunciation,speech}} ..."
+    assert error.startswith(f"{name} evaluate: error: ")
+
+
+def test_the_start_is_quick():
+    """Only torch, no library that a single command needs."""
+    code = "import sys, tfbook.__main__; print({'scipy', 'sklearn', 'matplotlib'} & {*sys.modules})"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert ran.stdout == "set()\n"

@@ -72,7 +72,10 @@ def named(reference):
     gradients are moved alike.
     """
     yield "target_embedding.tokens.weight", lambda m: m.transformer.wte.weight
-    yield "target_embedding.position_embedding.weight", lambda m: m.transformer.wpe.weight
+    yield (
+        "target_embedding.position_embedding.weight",
+        lambda m: m.transformer.wpe.weight,
+    )
     if not reference.config.tie_word_embeddings:
         yield "output.weight", lambda m: m.lm_head.weight
     for kind in ("weight", "bias"):

@@ -364,12 +364,15 @@ def test_it_learns_what_it_was_not_taught():
 def test_the_same_every_time():
     words, said = taught(3)
     again = LetterNGrams(words, 3)
-    assert again.phones == said.phones and again.model.chances == said.model.chances
+    assert (
+        again.phones == said.phones
+        and again.model.probabilities == said.model.probabilities
+    )
 
 
 def test_errors():
     without_z = {word: found for word, found in EACH_ONCE.items() if word != "z"}
-    with pytest.raises(ValueError, match=r"words must show .*got none for \['z'\]"):
+    with pytest.raises(ValueError, match=r"words must have .*got none for \['z'\]"):
         LetterNGrams(without_z)
     with pytest.raises(
         ValueError, match="word must be made of the letters a to z, got 'naïve7'"

@@ -1,16 +1,16 @@
-"""python -m tfbook pronounce: what it prints where, and its exit status."""
+"""tfbook pronounce: what it prints where, and its exit status."""
 
 import io
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from test_pronouncer import some_words
 
-from tfbook import __main__ as command_line
 from tfbook.__main__ import main
-from tfbook.tasks.pronunciation import load_pronouncer
+from tfbook.tasks.pronunciation import command, load_pronouncer
 
 PROGRAM = [sys.executable, "-m", "tfbook"]
 
@@ -22,7 +22,8 @@ def shipped():
 
 @pytest.fixture(autouse=True)
 def loaded_once(shipped, monkeypatch):
-    monkeypatch.setattr(command_line, "load_pronouncer", lambda: shipped)
+    monkeypatch.setattr(command, "load_pronouncer", lambda: shipped)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.fixture
@@ -90,12 +91,12 @@ def test_standard_input_reports_bad_lines_and_answers_the_others(
     assert main(["pronounce"]) == 2
     out, err = capsys.readouterr()
     assert out.splitlines() == lines(shipped, "cat", "dog", "house")
-    told = err.splitlines()
-    assert len(told) == 4 and all(
-        line.startswith("tfbook: word must ") for line in told
-    )
+    complaints = err.splitlines()
+    assert all(line.startswith("tfbook: word must ") for line in complaints)
     for line, piece in zip(
-        told, ("naïve7", "\ufffd\ufffd", "got 65", "it's"), strict=True
+        complaints,
+        ("naïve7", "\ufffd\ufffd", "got 65", "it's"),
+        strict=True,
     ):
         assert piece in line
 
@@ -108,6 +109,83 @@ def test_standard_input_of_many_lines(shipped, capsys, type_in):
     out, err = capsys.readouterr()
     assert [line.split("\t")[0] for line in out.splitlines()] == words
     assert err.count("\n") == 1 and "'x1'" in err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfcat\r\nDog\r\n",  # as Windows writes it
+        "cat\nDog\n".encode("utf-16"),
+        "cat\r\nDog".encode("utf-16-be").join([b"\xfe\xff", b""]),
+        b"cat\rDog\r",
+        b"\tcat \n\n \xc2\xa0Dog\x0c",
+    ],
+)
+def test_text_files_of_every_system(content, shipped, capsys, type_in):
+    type_in(content)
+    assert main(["pronounce"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == lines(shipped, "cat", "dog") and err == ""
+
+
+@pytest.mark.parametrize(
+    "content, piece",
+    [
+        (b"ca\x00t\ndog", r"'ca\x00t'"),
+        ("cat\ndog".encode("utf-16-le"), r"'c\x00a\x00t\x00'"),
+        (b"cat dog\ndog", "'cat dog'"),
+        ("\u200bcat\ndog".encode(), r"'\u200bcat'"),
+    ],
+)
+def test_other_bytes_are_reported(content, piece, capsys, type_in):
+    type_in(content)
+    assert main(["pronounce"]) == 2
+    err = capsys.readouterr().err
+    assert piece in err.splitlines()[0]
+
+
+def test_a_huge_line_is_read_in_time_that_grows_with_its_length(
+    capsys, monkeypatch
+):
+    """A line that comes in thousands of blocks, of which each is copied once."""
+    blocks = [b"z" * 1000] * 3000 + [b"\ncat\n"]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Blocks(blocks)))
+    assert main(["pronounce", "--beam", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("cat\t") and "got 3000000: 'zzz" in err and len(err) < 200
+
+
+class Blocks:
+    """A stream that hands on one block after the other."""
+
+    def __init__(self, blocks):
+        self.blocks = iter(blocks)
+
+    def read1(self, size):
+        return next(self.blocks, b"")
+
+
+def test_a_bad_word_does_not_silence_the_others(shipped, capsys):
+    assert main(["pronounce", "cat", "n4", "", "dog"]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines() == lines(shipped, "cat", "dog")
+    first, second = err.splitlines()
+    assert first.endswith("got 'n4'") and second.endswith("got ''")
+
+
+def test_nbest_raises_the_beam_that_is_not_given(shipped, capsys, monkeypatch):
+    """Five of a beam of five; a beam that is given is not raised: see bad input below."""
+    asked = []
+    whole = shipped.pronounce_all
+    monkeypatch.setattr(
+        shipped,
+        "pronounce_all",
+        lambda *given: asked.append(given) or whole(*given),
+    )
+    for nbest, beam in ((8, 8), (3, 4), (1, 4)):
+        assert main(["pronounce", "--nbest", str(nbest), "cat"]) == 0
+        assert asked.pop()[1:3] == (beam, nbest)
+        assert capsys.readouterr().out.count("cat\t") > nbest // 2
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n  \n"])
@@ -124,15 +202,16 @@ def test_empty_standard_input(content, capsys, type_in):
             ["pronounce", "naïve7"],
             "word must be made of the letters a to z, got 'naïve7'",
         ),
-        (["pronounce", "cat", ""], "got ''"),
-        (["pronounce", "cat", "two\nlines"], r"got 'two\nlines'"),
+        (["pronounce", ""], "got ''"),
+        (["pronounce", "two\nlines"], r"got 'two\nlines'"),
         (
             ["pronounce", "z" * 10_000],
             "word must have at most 64 letters, got 10000: 'zzz",
         ),
         (["pronounce", "--beam", "0", "cat"], "nbest=1 and beam=0"),
         (["pronounce", "--beam", "-3", "cat"], "nbest=1 and beam=-3"),
-        (["pronounce", "--nbest", "5", "cat"], "nbest=5 and beam=4"),
+        (["pronounce", "--nbest", "5", "--beam", "4", "cat"], "nbest=5 and beam=4"),
+        (["pronounce", "--nbest", "0", "cat"], "nbest=0 and beam=4"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, piece, capsys):

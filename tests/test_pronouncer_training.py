@@ -52,6 +52,7 @@ def test_training_writes_weights_and_card(two_steps, tmp_path):
     assert set(stage) == {
         "command",
         "seed",
+        "dtype",
         "date",
         "torch",
         "scale",

@@ -406,7 +406,7 @@ BAD_CALLS = {
     "nothing but pads": (
         lambda m, s, t: m(torch.zeros_like(s), t),
         ValueError,
-        "source must have .* behind a symbol, got",
+        "source must have .* after a symbol, got",
     ),
     "a source too long": (
         lambda m, s, t: m(s.repeat(1, 2), t),

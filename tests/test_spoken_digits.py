@@ -11,10 +11,10 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 
 from tfbook import TransformerConfig
-from tfbook import __main__ as command_line
 from tfbook.__main__ import main
 from tfbook.data.waves import read_wave, resample
 from tfbook.model.audio import SpectrogramTransformer, picture
+from tfbook.tasks.speech.command import share
 from tfbook.tasks.speech.listener import Listener, ScoredRecording, load_listener
 from tfbook.tasks.speech.recordings import fit
 from tfbook.weights.stored import read_card, save_weights
@@ -237,8 +237,8 @@ def test_without_a_folder_and_the_extra_it_says_what_to_install(
 
 def test_shares_have_wilsons_interval():
     """Table of Newcombe 1998: 81 of 263, from 0.2553 to 0.3662."""
-    report = command_line.share([True] * 81 + [False] * 182)
-    assert report == "30.8% right (81 of 263; 95 % interval 25.5% to 36.6%)"
+    words = share([True] * 81 + [False] * 182)
+    assert words == "30.8% right (81 of 263; 95 % interval 25.5% to 36.6%)"
 
 
 def test_stored_and_loaded_listeners_agree(tmp_path):

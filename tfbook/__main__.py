@@ -1,207 +1,113 @@
-"""The command line: python -m tfbook pronounce | train | evaluate."""
+"""The command line: pronounce words, train a model, evaluate one."""
 
 import argparse
+import contextlib
+import io
 import os
 import sys
-from collections import Counter
-from functools import partial
+from pathlib import Path
 
-from tfbook.tasks.pronunciation.dictionary import load_pronunciation
-from tfbook.tasks.pronunciation.pronouncer import check_word
-from tfbook.tasks.pronunciation.training import load_pronouncer, train_pronouncer
+from tfbook.tasks.pronunciation import command as pronunciation
+from tfbook.tasks.speech import command as speech
 from tfbook.training.progress import Bar, lines
 
 
+class Console:
+    """What a command writes to: answers go to standard output, complaints to standard
+    error, each at once and in one line.
+
+    status: the exit status so far, 2 after a complaint. interrupted: what Ctrl-C prints.
+    """
+
+    def __init__(self):
+        self.status, self.interrupted = 0, "stopped"
+
+    def answer(self, line):
+        """Print a line of the result. Raises OSError as writing does."""
+        write(sys.stdout, f"{printable(line)}\n")
+
+    def complain(self, error):
+        """Report what was wrong with some of the input, and go on."""
+        self.status = 2
+        self._tell(f"tfbook: {printable(str(error))}\n")
+
+    def interrupt(self):
+        """Say after Ctrl-C, on a line of its own, that the command has stopped."""
+        self._tell(f"\ntfbook: {self.interrupted}\n")
+
+    def _tell(self, text):
+        with contextlib.suppress(OSError):  # nobody reads standard error
+            write(sys.stderr, text)
+
+    def progress(self):
+        """The report of a training: a bar in a terminal, else lines."""
+        return Bar(sys.stderr) if sys.stderr.isatty() else lines(self.answer)
+
+
+def write(stream, text):
+    """Write at once. A stream that fails leads nowhere from then on, since Python
+    flushes it again at its end. Raises OSError as writing does.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
+
+
+def printable(text):
+    """Text of one line that moves no cursor, whatever a file is called."""
+    return "".join(
+        c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text
+    )
+
+
 def command_line():
-    """The commands and their options."""
-    parser = argparse.ArgumentParser(prog="python -m tfbook", description=__doc__)
+    """The parser of all commands; each task adds its own."""
+    installed = Path(sys.argv[0]).stem == "tfbook"
+    parser = argparse.ArgumentParser(
+        prog="tfbook" if installed else "python -m tfbook", description=__doc__
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    say = commands.add_parser(
-        "pronounce", help="letters to sounds, one word a line"
-    )
-    say.add_argument(
-        "words", nargs="*", metavar="WORD", help="default: words on standard input"
-    )
-    say.add_argument(
-        "--beam", type=int, default=4, help="sequences kept side by side (4)"
-    )
-    say.add_argument(
-        "--nbest", type=int, default=1, help="answers a word, with log-probability"
-    )
-    say.add_argument(
-        "--stress", action="store_true", help="keep the digits that say the stress"
-    )
-    teach = commands.add_parser(
-        "train", help="train the pronouncer and write weights and card"
-    )
-    teach.add_argument(
-        "--output", required=True, metavar="DIR", help="a folder to write into"
-    )
-    teach.add_argument("--seed", type=int, default=0)
-    teach.add_argument(
-        "--preset",
-        choices=["pronunciation", "pronouncer"],
-        default="pronunciation",
-        help="the lessons' few minutes (the default), or hours, as for the book's own weights",
-    )
-    teach.add_argument(
-        "--start", metavar="DIR", help="go on from the weights in this folder"
-    )
-    add_evaluate(commands)
+    pronunciation.add_commands(commands)
+    evaluate = commands.add_parser("evaluate", help="the error rates of a model")
+    tasks = evaluate.add_subparsers(dest="task", required=True)
+    pronunciation.add_evaluation(tasks)
+    speech.add_evaluation(tasks)
     return parser
-
-
-def add_evaluate(commands):
-    """The command evaluate and its options."""
-    score = commands.add_parser(
-        "evaluate", help="error rates on validation words, or on recorded digits"
-    )
-    score.add_argument("task", choices=["pronunciation", "speech"])
-    score.add_argument(
-        "--folder",
-        metavar="DIR",
-        help="pronunciation: weights that train wrote; speech: recordings named "
-        "LABEL_SPEAKER_INDEX.wav, LABEL from 0 to 9 or zero to nine (default: the "
-        "synthetic voices held out for validation)",
-    )
 
 
 def main(arguments=None):
     """Run one command; returns the exit status.
 
-    0; or 2 after one line about what was wrong; 130 after Ctrl-C; or 141 when nobody
-    reads the output any more, as after `| head -1`.
+    0; or 2 after a line on standard error for everything that was wrong; 130 after
+    Ctrl-C; or 141 when nobody reads the output any more, as after `| head -1`.
     """
-    options = command_line().parse_args(arguments)
-    commands = {"pronounce": pronounce, "train": train, "evaluate": evaluate}
+    console = Console()
+    if sys.stderr is None:  # closed; print and argparse would take standard output
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        sys.stderr = os.fdopen(nowhere, "w", errors="backslashreplace")
+    if sys.stdout is None:
+        console.complain("standard output must be open, got it closed")
+        return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not so in a notebook
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = commands[options.command](options)
-        sys.stdout.flush()
-        return status
+        try:
+            options = command_line().parse_args(arguments)
+            options.run(options, console)
+        finally:
+            write(sys.stdout, "")  # what argparse printed
+        return console.status
     except KeyboardInterrupt:
-        again = "; the same command goes on from the last checkpoint"
-        print(
-            f"\ntfbook: stopped{again if options.command == 'train' else ''}",
-            file=sys.stderr,
-        )
+        console.interrupt()
         return 130
-    except BrokenPipeError:  # Python flushes once more at its end: into nothing
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return 141
     except (ValueError, OSError, ImportError) as error:
-        print(f"tfbook: {error}", file=sys.stderr)
+        console.complain(error)
         return 2
-
-
-def pronounce(options):
-    """Print `word<TAB>P H O N E S` for every word, in order; a bad line of standard
-    input is reported and does not stop the others.
-    """
-    pronouncer = load_pronouncer()
-    status = 0
-    for words in [options.words] if options.words else chunks(sys.stdin.buffer):
-        good = []
-        for word in words:
-            try:
-                good.append(check_word(word, pronouncer.model.config.max_length))
-            except ValueError as error:
-                if options.words:
-                    raise
-                print(f"tfbook: {error}", file=sys.stderr)
-                status = 2
-        answers = pronouncer.pronounce_all(
-            good, options.beam, options.nbest, options.stress
-        )
-        for word, found in zip(good, answers, strict=True):
-            for phones, log_probability in found:
-                score = f"\t{log_probability:.4f}" if options.nbest > 1 else ""
-                print(f"{word}\t{' '.join(phones)}{score}", flush=True)
-    return status
-
-
-def chunks(stream, size=256):
-    """Lists of words from a stream of bytes, one word a line, as soon as they arrive."""
-    tail = b""
-    while block := stream.read1(1 << 16):
-        *lines, tail = (tail + block).split(b"\n")
-        yield from split_words(lines, size)
-    yield from split_words([tail], size)
-
-
-def split_words(lines, size):
-    """Lists of at most `size` words from lines of bytes; empty lines are left out."""
-    words = [line.decode("utf-8", errors="replace").strip() for line in lines]
-    words = [word for word in words if word]
-    for first in range(0, len(words), size):
-        yield words[first : first + size]
-
-
-def train(options):
-    """Train a pronouncer by a preset and write weights and card into a folder."""
-    card = train_pronouncer(
-        options.output,
-        options.preset,
-        options.seed,
-        Bar(sys.stderr)
-        if sys.stderr.isatty()
-        else lines(partial(print, flush=True)),
-        options.start,
-    )
-    scores = card["stages"][-1]["validation"]
-    print(f"validation: PER {scores['PER']:.2%}, WER {scores['WER']:.2%}")
-    return 0
-
-
-def evaluate(options):
-    """Print a pronouncer's error rates on the validation words: ours, or a folder's; or
-    how well the listener hears digits.
-    """
-    if options.task == "speech":
-        return evaluate_speech(options.folder)
-    pronouncer = (
-        load_pronouncer(options.folder) if options.folder else load_pronouncer()
-    )
-    per, wer = pronouncer.score(load_pronunciation()["validation"])
-    print(f"validation: PER {per:.2%}, WER {wer:.2%}")
-    return 0
-
-
-def evaluate_speech(folder):
-    """Print how many digits of a folder, or of the validation voices, are heard right:
-    of all, by speaker, and what is mixed up most; a bad file is reported and left out.
-    """
-    # here, since scipy takes half a second that other commands don't need
-    from tfbook.tasks.speech.listener import load_listener
-    from tfbook.tasks.speech.recordings import DIGITS
-
-    status, listener = 0, load_listener()
-
-    def complain(error):
-        nonlocal status
-        print(f"tfbook: {error}", file=sys.stderr)
-        status = 2
-
-    heard = listener.score(folder, complain) if folder else listener.rehearse()
-    print(f"all: {share([h.digit == h.answer for h in heard])}")
-    for speaker in sorted({h.speaker for h in heard}):
-        right = [h.digit == h.answer for h in heard if h.speaker == speaker]
-        print(f"{speaker}: {share(right)}")
-    wrong = Counter((h.digit, h.answer) for h in heard if h.digit != h.answer)
-    for (digit, answer), n in wrong.most_common(5):
-        print(f"{DIGITS[digit]} heard as {DIGITS[answer]}: {n}")
-    return status
-
-
-def share(right):
-    """A share of truths in words, with its 95 % interval (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    found = binomtest(sum(right), len(right))
-    low, high = found.proportion_ci(method="wilson")
-    return (
-        f"{found.statistic:.1%} right ({found.k} of {found.n}; "
-        f"95 % interval {low:.1%} to {high:.1%})"
-    )
 
 
 if __name__ == "__main__":

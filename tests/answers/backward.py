@@ -26,7 +26,7 @@ RIGHT = {
     exercises.check_value_bias: [True],
 }
 WRONG = [
-    (exercises.check_even_softmax, 3 / 16, "give a pair"),
+    (exercises.check_even_softmax, 3 / 16, "a list of 2 numbers"),
     (exercises.check_even_softmax, (1 / 4, -1 / 16), "p (1 - p)"),
     (exercises.check_even_softmax, (3 / 16, 1 / 16), "mind the sign"),
     (
@@ -52,7 +52,7 @@ WRONG = [
     (
         exercises.check_masked_backward,
         lambda *given: by_hand(*given)[::-1],
-        "d_query should have shape",
+        "d_query should be a tensor of shape",
     ),
     (exercises.check_value_bias, False, "average of v + 1"),
     (exercises.check_value_bias, 1.0, "True or False"),

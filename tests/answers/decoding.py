@@ -28,10 +28,10 @@ RIGHT = {
     exercises.check_length_penalty: [0.05, 0.4],
 }
 WRONG = [
-    (exercises.check_cache_positions, 55, "give a pair"),
+    (exercises.check_cache_positions, 55, "a list of 2 numbers"),
     (exercises.check_cache_positions, (100, 10), "step t computes"),
     (exercises.check_cache_positions, (55, 1), "each step computes one key"),
-    (exercises.check_passes, 3, "give a list"),
+    (exercises.check_passes, 3, "a list of symbols"),
     (exercises.check_passes, [1, 4, 3], "ten symbols together"),
     (exercises.check_passes, [2, 4, 4], "up to the first wrong one"),
     (exercises.check_top_p, lambda p, share: p, "fewest most probable"),
@@ -48,5 +48,5 @@ WRONG = [
     (exercises.check_top_p, top_p_in_place, "work on a copy"),
     (exercises.check_top_p, lambda p, share: p.tolist(), "a tensor of shape"),
     (exercises.check_length_penalty, -0.2, "small and positive"),
-    (exercises.check_length_penalty, "longer", "as a float"),
+    (exercises.check_length_penalty, "longer", "a number"),
 ]

@@ -35,7 +35,7 @@ WRONG = [
     (exercises.check_best_with_one_mean, 0.55, "count the pairs"),
     (exercises.check_best_with_one_mean, 1.0, "(a, b) and (b, a) share one"),
     (exercises.check_best_with_one_mean, 21, "a share from 0 to 1"),
-    (exercises.check_best_with_one_mean, "half", "raised ValueError"),
+    (exercises.check_best_with_one_mean, "half", "a number"),
     (exercises.check_grouped_query_attention, tiled, "neighbouring heads"),
     (
         exercises.check_grouped_query_attention,
@@ -56,8 +56,7 @@ WRONG = [
         ),
         "with 5 heads and 5 groups",
     ),
-    (exercises.check_grouped_query_attention, 3, "your answer raised TypeError"),
+    (exercises.check_grouped_query_attention, 3, "a function of"),
     (exercises.check_without_order, 0.12, "sort the answers"),
     (exercises.check_without_order, 98.0, "a share from 0 to 1"),
-    (exercises.check_without_order, 1, "as a float"),
 ]

@@ -38,7 +38,7 @@ RIGHT = {
     exercises.check_many_looks: [(0.75, 0.87), [0.6, 0.9]],
 }
 WRONG = [
-    (exercises.check_finer_patches, 197, "give a pair"),
+    (exercises.check_finer_patches, 197, "a list of 2 numbers"),
     (exercises.check_finer_patches, (196, 16.0), "one vector more"),
     (exercises.check_finer_patches, (14, 16.0), "in a row and in a column"),
     (exercises.check_finer_patches, (197, 3.98), "a head weighs pairs"),
@@ -60,7 +60,7 @@ WRONG = [
         lambda t, old, new: for_grid(t, old, new, mixed=True),
         "before you resize it",
     ),
-    (exercises.check_many_looks, 0.9, "give a pair"),
+    (exercises.check_many_looks, 0.9, "a list of 2 numbers"),
     (exercises.check_many_looks, (75, 87), "from 0 to 1"),
     (exercises.check_many_looks, (0.99, 0.995), "moved by a pixel"),
     (exercises.check_many_looks, (0.8, 0.7), "average the probabilities"),

@@ -64,7 +64,7 @@ RIGHT = {
     exercises.check_copied: [copied],
 }
 WRONG = [
-    (exercises.check_costs, 1.06, "give a pair"),
+    (exercises.check_costs, 1.06, "a list of 2 numbers"),
     (exercises.check_costs, (3.1 / 4.2, 0.9), "nats are not bits"),
     (exercises.check_costs, (3.1 / math.log(2), Y), "bits an id"),
     (exercises.check_costs, (X * 2, Y), "divide the nats"),
@@ -91,13 +91,13 @@ WRONG = [
         lambda x, b: min(temperature(x, b), 2.0),
         "asked for 2.7 bits",
     ),
-    (exercises.check_copied, 0.14, "not callable"),
+    (exercises.check_copied, 0.14, "a function of texts, files"),
     (
         exercises.check_copied,
         lambda t, f: 100 * copied(t, f),
         "from 0 to 1, got 50",
     ),
-    (exercises.check_copied, lambda t, f: "half", "from 0 to 1, got 'half'"),
+    (exercises.check_copied, lambda t, f: "half", "a number, got 'half'"),
     (exercises.check_copied, lambda t, f: 0.14, "divide the copied lines"),
     (
         exercises.check_copied,

@@ -29,10 +29,10 @@ RIGHT = {
     exercises.check_shuffled: [0.2, 0.35],
 }
 WRONG = [
-    (exercises.check_counts, 196, "give a pair"),
+    (exercises.check_counts, 196, "a list of 2 numbers"),
     (exercises.check_counts, (14, 98), "how many rows"),
     (exercises.check_counts, (196, 100), "must still fit"),
-    (exercises.check_pictures_again, lambda x, r, c: x, "the shape should be"),
+    (exercises.check_pictures_again, lambda x, r, c: x, "(n, height, width)"),
     (
         exercises.check_pictures_again,
         lambda x, r, c: x.reshape(together(x, r, c).shape),
@@ -41,9 +41,9 @@ WRONG = [
     (
         exercises.check_pictures_again,
         lambda x, r, c: together(x, r, c).tolist(),
-        "the shape should be",
+        "(n, height, width)",
     ),
     (exercises.check_shuffled, 0.93, "are they shuffled"),
     (exercises.check_shuffled, 0.0, "less than chance"),
-    (exercises.check_shuffled, 30, "as a float"),
+    (exercises.check_shuffled, 30, "a share from 0 to 1"),
 ]

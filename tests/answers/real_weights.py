@@ -26,12 +26,16 @@ RIGHT = {
 WRONG = [
     (exercises.check_share, 0.48, "all the rest"),
     (exercises.check_share, 0.1, "pieces times d_model"),
-    (exercises.check_share, 52, "as a float"),
-    (exercises.check_head_by_head, lambda w, n: w.chunk(2), "three matrices"),
+    (exercises.check_share, 52, "a share from 0 to 1"),
+    (
+        exercises.check_head_by_head,
+        lambda w, n: w.chunk(2),
+        "return three matrices",
+    ),
     (exercises.check_head_by_head, lambda w, n: w.chunk(3), "cuts between heads"),
     (exercises.check_head_by_head, key_first, "query, key, value"),
     (exercises.check_head_by_head, heads_of_another_kind, "first cut the rows"),
-    (exercises.check_silence, 2.0, "give a pair"),
+    (exercises.check_silence, 2.0, "a list of 2 numbers"),
     (exercises.check_silence, (2.0, 2.3), "the first corner"),
     (exercises.check_silence, (0.0, 0.3), "was the sound longer"),
 ]

@@ -31,7 +31,7 @@ WRONG = [
     (
         exercises.check_last_states,
         lambda outputs, lengths: outputs[:, lengths - 1],
-        "shape (3, 5)",
+        "(B, d_hidden) = (3, 5)",
     ),
     (
         exercises.check_last_states,

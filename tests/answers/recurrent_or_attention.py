@@ -36,7 +36,7 @@ RIGHT = {
     exercises.check_three_layers: [140],
 }
 WRONG = [
-    (exercises.check_kept_numbers, 512_000, "give a pair"),
+    (exercises.check_kept_numbers, 512_000, "a list of 2 numbers"),
     (exercises.check_kept_numbers, (256_000, 672), "a key and a value"),
     (exercises.check_kept_numbers, (512_000, 336), "a hidden state and a cell"),
     (exercises.check_kept_numbers, (512_000, 672_000), "however long it runs"),
@@ -45,9 +45,9 @@ WRONG = [
     (exercises.check_paired_error, of_one_word, "varies less"),
     (exercises.check_paired_error, without_the_mean, "the error is"),
     (exercises.check_paired_error, lambda b, c, n: (b - c, n), "difference is"),
-    (exercises.check_paired_error, lambda b, c, n: b - c, "give a pair"),
+    (exercises.check_paired_error, lambda b, c, n: b - c, "a list of 2 numbers"),
     (exercises.check_three_layers, 168, "are wanted"),
     (exercises.check_three_layers, 138, "908,316 weights"),
     (exercises.check_three_layers, 139, "even"),
-    (exercises.check_three_layers, 140.0, "even"),
+    (exercises.check_three_layers, 140.5, "a whole number"),
 ]

@@ -35,7 +35,7 @@ RIGHT = {
 WRONG = [
     (exercises.check_cheese, "CH IY Z".split(), "one sound for each letter"),
     (exercises.check_cheese, "CH HH IY IY Z EH".split(), "neighbours don't count"),
-    (exercises.check_cheese, "K HH EH EH S EH", "give a list of sounds"),
+    (exercises.check_cheese, "K HH EH EH S EH", "a list of strings"),
     (exercises.check_sound_of_each_letter, slip(silence=False), "empty tuple"),
     (exercises.check_sound_of_each_letter, slip(pairs=True), "keys should be"),
     (exercises.check_sound_of_each_letter, slip(reverse=True), "most often"),
@@ -52,5 +52,5 @@ WRONG = [
     (exercises.check_narrow_window, 0.5, "was reach=1 given"),
     (exercises.check_narrow_window, 0.97, "are the epochs and the words"),
     (exercises.check_narrow_window, 71, "a share from 0 to 1"),
-    (exercises.check_narrow_window, float("nan"), "a share from 0 to 1"),
+    (exercises.check_narrow_window, float("nan"), "a finite number"),
 ]

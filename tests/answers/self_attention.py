@@ -34,7 +34,7 @@ WRONG = [
     (
         exercises.check_self_attention,
         lambda *given: attention(*given)[0],
-        "shape (5, 6)",
+        "(T, d) = (5, 6)",
     ),
     (exercises.check_other_distance, 1.0, "distance 30"),
     (exercises.check_other_distance, 12, "a share from 0 to 1"),

@@ -14,7 +14,7 @@ RIGHT = {
     exercises.check_levels: [[0.97, 0.93, 0.7, 0.3], (0.99, 0.99, 0.8, 0.5)],
 }
 WRONG = [
-    (exercises.check_rows, "101", "a whole number"),
+    (exercises.check_rows, "101", "a number"),
     (exercises.check_rows, 100, "the class token"),
     (exercises.check_rows, 21, "16 bands high"),
     (exercises.check_rows, 201, "count the frames"),
@@ -27,8 +27,8 @@ WRONG = [
         lambda w, n, d: add_noise(w, n.flip(0), d),
         "the noise that is given",
     ),
-    (exercises.check_levels, 0.5, "four shares"),
-    (exercises.check_levels, [97, 90, 70, 30], "between 0 and 1"),
+    (exercises.check_levels, 0.5, "a list of 4 numbers"),
+    (exercises.check_levels, [97, 90, 70, 30], "a share from 0 to 1"),
     (exercises.check_levels, [0.3, 0.7, 0.9, 0.97], "the least noise"),
     (exercises.check_levels, [0.6, 0.5, 0.4, 0.3], "fitted after mixing"),
     (exercises.check_levels, [0.98, 0.97, 0.96, 0.95], "was it added"),

@@ -8,16 +8,16 @@ import torch.nn.functional as F
 from tfbook.exercises import training as exercises
 
 
-def smoothed(logits, truth, epsilon):
+def smoothed(logits, target, epsilon):
     logs = logits.log_softmax(-1)  # (N, V)
-    picked = logs[torch.arange(len(truth)), truth]  # (N,)
+    picked = logs[torch.arange(len(target)), target]  # (N,)
     return (-(1 - epsilon) * picked - epsilon * logs.mean(-1)).mean()
 
 
-def smoothed_over_the_others(logits, truth, epsilon):
-    """The share goes to all symbols but the truth, a usual slip."""
+def smoothed_over_the_others(logits, target, epsilon):
+    """The share goes to all symbols but the target, a usual slip."""
     logs, v = logits.log_softmax(-1), logits.size(-1)  # (N, V)
-    picked = logs[torch.arange(len(truth)), truth]  # (N,)
+    picked = logs[torch.arange(len(target)), target]  # (N,)
     rest = (logs.sum(-1) - picked) / (v - 1)
     return (-(1 - epsilon) * picked - epsilon * rest).mean()
 
@@ -31,7 +31,7 @@ RIGHT = {
     exercises.check_wider_batches: [0.05, 0.12],
 }
 WRONG = [
-    (exercises.check_first_losses, 3.738, "give a pair"),
+    (exercises.check_first_losses, 3.738, "a list of 2 numbers"),
     (exercises.check_first_losses, (3.7, 3.7), "a third digit"),
     (
         exercises.check_first_losses,
@@ -48,8 +48,8 @@ WRONG = [
         lambda z, y, e: F.cross_entropy(z, y),
         "without smooth",
     ),
-    (exercises.check_smoothed_loss, smoothed_over_the_others, "the truth too"),
-    (exercises.check_smoothed_loss, lambda z, y, e: z, "one number is wanted"),
-    (exercises.check_wider_batches, 0.4, "bucket(pairs, 11200, draw)"),
+    (exercises.check_smoothed_loss, smoothed_over_the_others, "the target too"),
+    (exercises.check_smoothed_loss, lambda z, y, e: z, "should be a number"),
+    (exercises.check_wider_batches, 0.4, "bucket(pairs, 11200, generator)"),
     (exercises.check_wider_batches, 5, "a share from 0 to 1"),
 ]

@@ -22,8 +22,8 @@ RIGHT = {
 WRONG = [
     (exercises.check_crossings, 6, "keep their order"),
     (exercises.check_crossings, 5, "3, 0, 1, 2"),
-    (exercises.check_crossings, 3.0, "a whole number"),
-    (exercises.check_crossings, True, "a whole number"),
+    (exercises.check_crossings, 3.5, "a whole number"),
+    (exercises.check_crossings, True, "a number, got True"),
     (exercises.check_ceiling, lambda p: ceiling(p, whole=1), "divide by"),
     (exercises.check_ceiling, lambda p: len(dict(p)) / len(p), "most often"),
     (exercises.check_ceiling, lambda p: ceiling(p, best=min), "most often"),
@@ -34,5 +34,5 @@ WRONG = [
     (exercises.check_weekday, (0.6, 0.5), "the gap is wider"),
     (exercises.check_weekday, (0.99, 0.98), "exact, weekday and all"),
     (exercises.check_weekday, (99, 10), "from 0 to 1"),
-    (exercises.check_weekday, 0.9, "give a pair"),
+    (exercises.check_weekday, 0.9, "a list of 2 numbers"),
 ]

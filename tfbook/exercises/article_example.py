@@ -2,7 +2,7 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, tensor, whole
 
 
 @checked
@@ -11,27 +11,22 @@ def check_article_parameters(answer):
     outputs.
     """
     linears = torch.nn.ModuleList([torch.nn.Linear(7, 12), torch.nn.Linear(12, 12)])
-    if answer != sum(p.numel() for p in linears.parameters()):
+    if whole(answer) != sum(p.numel() for p in linears.parameters()):
         return "each linear layer holds a weight for every input of every output, and biases"
 
 
 @checked
 def check_split_heads(answer):
     """A function from (B, T, d_model) and n_heads to (B, H, T, d_head)."""
+    split = function(answer, "x", "n_heads")
     for batch, length, n_heads, d_head in (
         (2, 3, 5, 7),
         (3, 7, 2, 5),
         (1, 2, 1, 3),
     ):
         x = torch.randn(batch, length, n_heads * d_head)  # (B, T, d_model)
-        heads = answer(x, n_heads)
-        if not isinstance(heads, torch.Tensor) or heads.shape != (
-            batch,
-            n_heads,
-            length,
-            d_head,
-        ):
-            return f"the shape should be (B, H, T, d_head) = {(batch, n_heads, length, d_head)}"
+        like = torch.empty(batch, n_heads, length, d_head)
+        heads = tensor(split(x, n_heads), like, shape="(B, H, T, d_head)")
         for h in range(n_heads):
             if not torch.equal(heads[:, h], x[..., h * d_head : (h + 1) * d_head]):
                 return f"the shape is right, but head {h} does not hold its own features"
@@ -40,12 +35,12 @@ def check_split_heads(answer):
 @checked
 def check_reach(answer):
     """How many inputs reach the last output after 4 layers of looking one
-    place left.
+    position to the left.
     """
     reach = torch.eye(10)
     for _ in range(4):
         reach = reach @ (
             torch.eye(10) + torch.eye(10).roll(1, 0).tril()
         )  # (10, 10)
-    if answer != int((reach[9] > 0).sum()):
+    if whole(answer) != int((reach[9] > 0).sum()):
         return "give the count for position 9; one layer reaches 2, so what does the second add?"

@@ -3,26 +3,35 @@
 import torch
 import torch.nn.functional as F
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import (
+    RESULT,
+    checked,
+    function,
+    items,
+    numbers,
+    tensor,
+    truth_value,
+)
 
 
 @checked
 def check_even_softmax(answer):
     """The Jacobian of a softmax of four equal scores: on the diagonal and off it."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: the entry on the diagonal, the entry off it"
+    on, off = numbers(answer, "the entry on the diagonal", "the entry off it")
     jacobian = torch.autograd.functional.jacobian(
         lambda s: s.softmax(-1), torch.zeros(4)
     )
-    if abs(answer[0] - jacobian[0, 0]) > 1e-4:
+    if abs(on - jacobian[0, 0]) > 1e-4:
         return "on the diagonal it is p (1 - p), with p = 1/4"
-    if abs(answer[1] - jacobian[0, 1]) > 1e-4:
+    if abs(off - jacobian[0, 1]) > 1e-4:
         return "off the diagonal it is -p p: mind the sign"
 
 
 @checked
 def check_masked_backward(answer):
     """A function from query, key, value, mask and d_output to three gradients."""
+    backward = function(answer, "query", "key", "value", "mask", "d_output")
+    names = "d_query", "d_key", "d_value"
     for batch, heads, t, s, d in ((2, 3, 5, 7, 2), (1, 1, 3, 2, 5)):
         shapes = (t, d), (s, d), (s, d)
         inputs = [
@@ -40,15 +49,13 @@ def check_masked_backward(answer):
             d_output,
         )
         given = [x.detach() for x in inputs]
-        found = answer(*given, mask, d_output)
-        if not isinstance(found, tuple | list) or len(found) != 3:
+        gradients = items(backward(*given, mask, d_output), "three tensors", RESULT)
+        if len(gradients) != 3:
             return "return three tensors: d_query, d_key, d_value"
-        names = ("d_query", "d_key", "d_value")
-        for name, one, right in zip(names, found, wanted, strict=True):
-            if not isinstance(one, torch.Tensor) or one.shape != right.shape:
-                return f"{name} should have shape {tuple(right.shape)}"
-            if not torch.allclose(one, right, atol=1e-8):
-                near = torch.allclose(one, right * d**0.5, atol=1e-8)
+        for name, gradient, right in zip(names, gradients, wanted, strict=True):
+            tensor(gradient, right, name)
+            if not torch.allclose(gradient, right, atol=1e-8):
+                near = torch.allclose(gradient, right * d**0.5, atol=1e-8)
                 return f"{name} differs" + (
                     ": it lacks the scale" if near else " from PyTorch's"
                 )
@@ -57,7 +64,5 @@ def check_masked_backward(answer):
 @checked
 def check_value_bias(answer):
     """Whether a change of the value bias moves the output alike at all positions."""
-    if not isinstance(answer, bool):
-        return "give True or False"
-    if not answer:
+    if not truth_value(answer):
         return "each output is an average of values: what does the average of v + 1 become?"

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, number, tensor, whole
 from tfbook.model.config import TransformerConfig
 from tfbook.model.layers import EncoderLayer
 
@@ -11,6 +11,7 @@ from tfbook.model.layers import EncoderLayer
 @checked
 def check_layer_parameters(answer):
     """The number of parameters of one encoder layer with d_model=10, d_ff=20."""
+    answer = whole(answer)
     layer = EncoderLayer(TransformerConfig(d_model=10, n_heads=1, d_ff=20))
     wanted = sum(p.numel() for p in layer.parameters())
     if answer == 12 * 10**2 + 13 * 10:
@@ -22,22 +23,22 @@ def check_layer_parameters(answer):
 @checked
 def check_rms_norm(answer):
     """A function from x (B, T, d_model), gain (d_model,) and eps to the RMS norm."""
+    norm = function(answer, "x", "gain", "eps")
     for d_model, eps in ((5, 1e-5), (14, 0.5)):
         x = 3 * torch.randn(2, 7, d_model, dtype=torch.float64) + 1
         gain = torch.randn(d_model, dtype=torch.float64)
-        found, wanted = answer(x, gain, eps), F.rms_norm(x, (d_model,), gain, eps)
-        if not isinstance(found, torch.Tensor) or found.shape != x.shape:
-            return f"return a tensor of the shape of x, {tuple(x.shape)}"
-        if torch.allclose(found, F.layer_norm(x, (d_model,), gain, None, eps)):
+        wanted = F.rms_norm(x, (d_model,), gain, eps)
+        result = tensor(norm(x, gain, eps), wanted, shape="(B, T, d_model)")
+        if torch.allclose(result, F.layer_norm(x, (d_model,), gain, None, eps)):
             return "this is the layer norm: here no mean is subtracted"
-        if torch.allclose(found, F.rms_norm(x, (d_model,), None, eps)):
+        if torch.allclose(result, F.rms_norm(x, (d_model,), None, eps)):
             return "the gain is missing"
         over_time = gain * F.rms_norm(x.mT, (7,), None, eps).mT  # (B, T, d_model)
-        if torch.allclose(found, over_time):
+        if torch.allclose(result, over_time):
             return (
                 "the mean runs over the positions: it must run over the last axis"
             )
-        if not torch.allclose(found, wanted):
+        if not torch.allclose(result, wanted):
             return "the values differ: the mean of the squares, eps inside the root"
 
 
@@ -46,8 +47,7 @@ def check_third_place(answer):
     """How many times larger the gradient of layer 1 is than that of layer 24, when
     the norm stands on f(x) alone.
     """
-    if not isinstance(answer, float) or not 0 < answer < float("inf"):
-        return "give the ratio of the two gradients, as a float"
+    answer = number(answer)
     if answer > 1e3:
         return "it does not explode: is the norm around f(x)?"
     if answer < 1:

@@ -4,7 +4,14 @@ import functools
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import (
+    RESULT,
+    checked,
+    function,
+    number,
+    numbers,
+    whole,
+)
 from tfbook.inspect.costs import count_operations
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
@@ -13,24 +20,26 @@ from tfbook.model.transformer import Transformer
 @checked
 def check_layer_flops(answer):
     """FLOPs of a layer with d = 768 and n = 1024, and the share of the pairs."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: the number of operations, the share of the pairs"
+    flops, share = numbers(
+        answer, "the number of operations", "the share of the pairs"
+    )
     n, d = 1024, 768
-    whole, pairs = 24 * n * d**2 + 4 * n**2 * d, 4 * n**2 * d
-    if abs(answer[0] - whole) > 0.01 * whole:
-        near = abs(2 * answer[0] - whole) < 0.01 * whole
+    layer, pairs = 24 * n * d**2 + 4 * n**2 * d, 4 * n**2 * d
+    if abs(flops - layer) > 0.01 * layer:
+        near = abs(2 * flops - layer) < 0.01 * layer
         return (
             "a multiplication and an addition are two operations"
             if near
             else "put n = 1024 and d = 768 into the formula of a layer"
         )
-    if abs(answer[1] - pairs / whole) > 0.005:
+    if abs(share - pairs / layer) > 0.005:
         return "the share is 4 n² d of the whole, as a number from 0 to 1"
 
 
 @checked
 def check_model_flops(answer):
     """A function from config, source length and target length to FLOPs."""
+    flops = function(answer, "config", "source_length", "target_length")
     for s, t, layers, d_ff in ((7, 5, 1, 10), (3, 11, 2, 34)):
         config = TransformerConfig(
             source_vocab=13,
@@ -43,20 +52,18 @@ def check_model_flops(answer):
         model = Transformer(config).eval()
         ids = torch.ones(1, s, dtype=torch.long), torch.ones(1, t, dtype=torch.long)
         wanted = count_operations(functools.partial(model, *ids))
-        found = answer(config, s, t)
-        if found == wanted - 2 * t * 6 * 17:
+        result = number(flops(config, s, t), RESULT)
+        if result == wanted - 2 * t * 6 * 17:
             return "the output layer is missing: d_model to target_vocab, at each position"
-        if found != wanted:
+        if result != wanted:
             return (
                 f"source {s}, target {t}, {layers} layers, d_ff {d_ff}: "
-                f"counted {wanted:,}, got {found:,}"
+                f"counted {wanted:,}, got {result:,.0f}"
             )
 
 
 @checked
 def check_crossing(answer):
     """The length at which pairs overtake the rest, with d_ff = 8 d and d = 64."""
-    if isinstance(answer, bool) or not isinstance(answer, int):
-        return "give a length, as an int"
-    if answer != 640:
+    if whole(answer) != 640:
         return "set 8 n d² + 4 n d d_ff equal to 4 n² d, with d_ff = 8 d"

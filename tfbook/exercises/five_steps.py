@@ -2,7 +2,7 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, number, numbers, tensor
 from tfbook.model.attention import scaled_dot_product_attention
 
 WORDS = torch.tensor([1.0, 2.0, 0.0]) * 2**0.5  # the lesson's scores of "sleeps"
@@ -11,9 +11,8 @@ WORDS = torch.tensor([1.0, 2.0, 0.0]) * 2**0.5  # the lesson's scores of "sleeps
 @checked
 def check_weights(answer):
     """The weights, a list, for products 0, 2 ln 3 and 2 ln 4 at d_k = 4."""
-    answer = torch.as_tensor(answer, dtype=torch.float64)
-    if answer.shape != (3,):
-        return f"three weights, got shape {tuple(answer.shape)}"
+    answer = numbers(answer, "the first weight", "the second", "the third")
+    answer = torch.tensor(answer, dtype=torch.float64)
     products = 2 * torch.tensor([1.0, 3.0, 4.0], dtype=torch.float64).log()
     if torch.allclose(answer, products.softmax(-1), atol=6e-3):
         return "divide the products by the root of d_k before the exponential"
@@ -26,16 +25,16 @@ def check_weights(answer):
 @checked
 def check_attention(answer):
     """A function from query (T, D), key (S, D), value (S, E) to output (T, E)."""
-    draw = torch.Generator().manual_seed(0)
+    attention = function(answer, "query", "key", "value")
+    generator = torch.Generator().manual_seed(0)
     sizes = (3, 10), (5, 10), (5, 2)
-    given = [torch.randn(s, generator=draw, dtype=torch.float64) * 2 for s in sizes]
+    given = [
+        torch.randn(s, generator=generator, dtype=torch.float64) * 2 for s in sizes
+    ]
     query, key, value = given
-    output = answer(*given)
+    output = attention(*given)
     wanted, _ = scaled_dot_product_attention(*(x[None, None] for x in given))
-    if not isinstance(output, torch.Tensor) or output.shape != (3, 2):
-        return (
-            "the output is a tensor with a row for each query, as wide as a value"
-        )
+    tensor(output, wanted[0, 0], shape="(T, E)")
     if torch.allclose(output, wanted[0, 0]):
         return None
     scores = query @ key.T / 10**0.5  # (T, S)
@@ -58,8 +57,9 @@ def check_attention(answer):
 @checked
 def check_sharpness(answer):
     """The factor on the scores of "sleeps" that gives the cat a weight of 99 %."""
-    if not isinstance(answer, (int, float)) or not 0 <= answer < 100:
-        return "a number from 0 to 100"
+    answer = number(answer)
+    if not 0 <= answer < 100:
+        return "give a number from 0 to 100"
     cat = (answer * WORDS).softmax(-1)[1].item()
     if abs(cat - 0.99) > 1e-3:
         return f"with {answer:.2f} the cat gets {cat:.1%}"

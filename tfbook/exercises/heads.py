@@ -3,17 +3,16 @@
 import torch
 import torch.nn.functional as F
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, share, tensor
 
 
 @checked
 def check_best_with_one_mean(answer):
     """The best share of questions about two of six digits, from their plain mean."""
-    if isinstance(answer, bool) or not 0 <= float(answer) <= 1:
-        return "give a share from 0 to 1"
+    answer = share(answer)
     pairs = [(first, second) for first in range(6) for second in range(6)]
     means = {frozenset(pair) for pair in pairs}  # no order, and each digit half
-    if abs(float(answer) - len(means) / len(pairs)) > 0.005:
+    if abs(answer - len(means) / len(pairs)) > 0.005:
         return (
             "count the pairs, then the different means: (a, b) and (b, a) share one"
         )
@@ -22,13 +21,12 @@ def check_best_with_one_mean(answer):
 @checked
 def check_grouped_query_attention(answer):
     """A function from query (B, H, T, D), key and value (B, G, S, D) to (B, H, T, D)."""
+    attention = function(answer, "query", "key", "value")
     for n_heads, n_groups in ((6, 3), (6, 2), (5, 5), (5, 1)):
         query = torch.randn(2, n_heads, 7, 10)  # (B, H, T, D)
         key, value = torch.randn(2, 2, n_groups, 11, 10)  # (B, G, S, D) each
         wanted = F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
-        output = answer(query, key, value)
-        if not isinstance(output, torch.Tensor) or output.shape != wanted.shape:
-            return f"the shape should be (B, H, T, D) = {tuple(wanted.shape)}"
+        output = tensor(attention(query, key, value), wanted, shape="(B, H, T, D)")
         if not torch.allclose(output, wanted, atol=1e-5):
             if n_groups not in (1, n_heads):
                 return (
@@ -40,7 +38,5 @@ def check_grouped_query_attention(answer):
 @checked
 def check_without_order(answer):
     """The share that one head gets right when the order of the digits is not asked."""
-    if not isinstance(answer, float) or not 0 <= answer <= 1:
-        return "give a share from 0 to 1, as a float"
-    if answer < 0.8:
+    if share(answer) < 0.8:
         return "too few: do both the training and the score sort the answers?"

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, numbers, share, tensor
 
 
 @checked
@@ -11,15 +11,14 @@ def check_finer_patches(answer):
     """How many vectors enter a ViT for 224 × 224 pixels in patches of 16 × 16, and how
     many times as many attention weights a head has with patches of 8 × 8, as a pair.
     """
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: the vectors, and the ratio of the weights"
-    if answer[0] == 196:
+    vectors, ratio = numbers(answer, "the vectors", "the ratio of the weights")
+    if vectors == 196:
         return "the patches are counted; one vector more enters"
-    if answer[0] != 197:
+    if vectors != 197:
         return "count the patches in a row and in a column, and the class token"
-    if abs(answer[1] - 4) < 0.1:
+    if abs(ratio - 4) < 0.1:
         return "that is the ratio of the vectors; a head weighs pairs"
-    if abs(answer[1] - (785 / 197) ** 2) > 0.15:
+    if abs(ratio - (785 / 197) ** 2) > 0.15:
         return "a head's weights are the square of the number of vectors, token included"
 
 
@@ -28,23 +27,22 @@ def check_places_for_grid(answer):
     """A function from a table of positions (1 + h·w, d), the grid (h, w) that it is for
     and a new grid, to the table for the new grid, resized bilinearly.
     """
+    resize = function(answer, "table", "old", "new")
     grids = ((3, 5), (3, 5), 7), ((4, 3), (8, 5), 2), ((2, 4), (3, 3), 5)
     for old, new, width in grids:
         table = torch.randn(1 + old[0] * old[1], width)
-        before, found = table.clone(), answer(table, old, new)
-        wanted = _resized(table, old, new)
-        if not isinstance(found, torch.Tensor) or found.shape != wanted.shape:
-            return f"the result should be a tensor of shape {tuple(wanted.shape)}"
+        before, wanted = table.clone(), _resized(table, old, new)
+        result = tensor(resize(table, old, new), wanted, shape="(1 + h·w, d)")
         if not torch.equal(table, before):
             return "the reader's table was changed: work on a copy"
-        if not torch.equal(found[0], table[0]):
+        if not torch.equal(result[0], table[0]):
             return (
                 "the class token's row has no place in the grid: keep it as it is"
             )
-        if torch.allclose(found, wanted, atol=1e-5):
+        if torch.allclose(result, wanted, atol=1e-5):
             continue
         if torch.allclose(
-            found, _resized(table, old, new, corners=True), atol=1e-5
+            result, _resized(table, old, new, corners=True), atol=1e-5
         ):
             return "leave align_corners as it is: a place is a square, not a point"
         return "the numbers differ: is the grid (1, d, h, w) before you resize it?"
@@ -59,11 +57,10 @@ def _resized(table, old, new, corners=False):
 @checked
 def check_many_looks(answer):
     """The shares right on moved pictures, with one look and with 16, as a pair."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: the share right with one look, and with 16"
-    if not all(isinstance(share, float) and 0 <= share <= 1 for share in answer):
-        return "give two shares from 0 to 1, as floats"
-    if answer[0] > 0.95:
+    one, many = numbers(
+        answer, "the share right with one look", "that with 16", each=share
+    )
+    if one > 0.95:
         return "one look is too good: have the pictures been moved by a pixel?"
-    if answer[1] <= answer[0]:
+    if many <= one:
         return "average the probabilities of 16 looks at each picture, then choose"

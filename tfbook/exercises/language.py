@@ -4,7 +4,14 @@ import math
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import (
+    RESULT,
+    checked,
+    function,
+    number,
+    numbers,
+    share,
+)
 
 
 @checked
@@ -12,8 +19,7 @@ def check_costs(answer):
     """The bits per byte of model X, 3.1 nats an id of 4.2 bytes, and of model Y, 0.9 nats
     a byte, as a pair.
     """
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: the bits per byte of X, those of Y"
+    answer = numbers(answer, "the bits per byte of X", "those of Y")
     wanted = (3.1 / math.log(2) / 4.2, 0.9 / math.log(2))
     if math.isclose(answer[1], 0.9, rel_tol=0.02):
         return "nats are not bits: divide by ln 2"
@@ -31,21 +37,22 @@ def check_temperature(answer):
     """A function from logits (V,) and bits to the temperature at which their softmax has
     that entropy.
     """
+    temperature = function(answer, "logits", "bits")
     for seed, size, bits in ((0, 5, 1.0), (1, 13, 3.5), (2, 17, 0.2), (3, 7, 2.7)):
-        chance = torch.Generator().manual_seed(seed)
-        logits = 2 * torch.randn(size, generator=chance)
+        generator = torch.Generator().manual_seed(seed)
+        logits = 2 * torch.randn(size, generator=generator)
         before = logits.clone()
-        found = float(answer(logits, bits))
+        result = number(temperature(logits, bits), RESULT)
         if not torch.equal(logits, before):
             return "the reader's logits were changed: work on a copy"
-        if not 0 < found < math.inf:
-            return f"a temperature is a number above 0, got {found}"
-        reached = _entropy(logits / found)
+        if result <= 0:
+            return f"a temperature is a number above 0, got {result:g}"
+        reached = _entropy(logits / result)
         if abs(reached - bits) < 0.01 * bits:
             continue
         if abs(reached * math.log(2) - bits) < 0.01 * bits:
             return "that entropy is in nats: use the logarithm to base 2"
-        if abs(_entropy(logits * found) - bits) < 0.01 * bits:
+        if abs(_entropy(logits * result) - bits) < 0.01 * bits:
             return "the temperature divides the logits"
         return f"asked for {bits} bits, at your temperature there are {reached:.2f}"
 
@@ -94,9 +101,8 @@ def check_copied(answer):
     """A function from texts, a list, and files, path → text, to the share of the texts'
     longer lines that stand in the files.
     """
+    copied_share = function(answer, "texts", "files")
     for texts, files, (copied, looked_at), hint in COPIES:
-        found = answer(list(texts), dict(files))
-        if not isinstance(found, float | int) or not 0 <= found <= 1:
-            return f"a share is a number from 0 to 1, got {found!r}"
-        if not math.isclose(found, copied / looked_at):
+        result = share(copied_share(list(texts), dict(files)), RESULT)
+        if not math.isclose(result, copied / looked_at):
             return hint

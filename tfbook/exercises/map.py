@@ -2,40 +2,41 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, numbers, share, tensor
 from tfbook.model.vit import patches
 
 
 @checked
 def check_counts(answer):
     """The numbers of vectors of a photograph and of a sound, as a pair."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give a pair: vectors of the photograph, vectors of the sound"
-    if answer[0] != (224 // 16) ** 2:
+    photograph, sound = numbers(
+        answer, "the vectors of the photograph", "those of the sound"
+    )
+    if photograph != (224 // 16) ** 2:
         return "how many squares of 16 fit side by side into 224, and how many rows of them?"
-    if answer[1] != 1 + (16000 - 400) // 160:
+    if sound != 1 + (16000 - 400) // 160:
         return "the last window must still fit: it may begin at sample 15,600 at the latest"
 
 
 @checked
 def check_pictures_again(answer):
     """A function from patches (n, T, p²) in reading order to pictures (n, height, width)."""
+    pictures = function(answer, "patches", "rows", "columns")
     for rows, columns, p in ((3, 2, 5), (1, 4, 3), (2, 2, 1)):
         image = torch.randn(7, rows * p, columns * p)
         x = patches(image[:, None], (p, p))  # (7, T, p²)
-        found = answer(x, rows, columns)
-        if not isinstance(found, torch.Tensor) or found.shape != image.shape:
-            return f"the shape should be {tuple(image.shape)}"
-        if not torch.equal(found, image):
+        result = tensor(
+            pictures(x, rows, columns), image, shape="(n, height, width)"
+        )
+        if not torch.equal(result, image):
             return "the shape is right, but the pixels are not where they were"
 
 
 @checked
 def check_shuffled(answer):
     """The share of pictures that are right when their patches are shuffled."""
-    if not isinstance(answer, float) or not 0 <= answer <= 1:
-        return "give a share from 0 to 1, as a float"
+    answer = share(answer)
     if answer > 0.7:
         return "more than can be read from squares in the wrong places: are they shuffled?"
     if answer < 0.01:
-        return "less than chance, 0.1: are x and truth of the same pictures?"
+        return "less than chance, 0.1: do x and the labels belong to the same pictures?"

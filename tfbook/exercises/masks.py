@@ -2,13 +2,14 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, tensor, whole
 from tfbook.model.masks import causal_mask, padding_mask
 
 
 @checked
 def check_count(answer):
     """How many True the padding and causal masks of two targets have together."""
+    answer = whole(answer)
     ids = torch.tensor([[1, 9, 4, 0, 0], [1, 5, 0, 0, 0]])
     both = padding_mask(ids) & causal_mask(5)  # (2, 1, 5, 5)
     if answer == 2 * causal_mask(5).sum():
@@ -26,6 +27,7 @@ def check_window(answer):
     """A function from (length, window, past) to the boolean mask of a sliding window,
     (1, 1, length, past + length).
     """
+    sliding = function(answer, "length", "window", "past")
     for length, window, past in (
         (5, 2, 0),
         (7, 3, 0),
@@ -33,17 +35,13 @@ def check_window(answer):
         (2, 3, 5),
         (1, 4, 6),
     ):
-        mask = answer(length, window, past)
-        if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
-            return "return a boolean tensor: True = may attend"
         case = f"length {length}, window {window}, past {past}"
-        if mask.shape != (1, 1, length, past + length):
-            wanted = (1, 1, length, past + length)
-            return f"{case}: the shape should be {wanted}, got {tuple(mask.shape)}"
+        like = torch.empty(1, 1, length, past + length, dtype=torch.bool)
+        mask = tensor(sliding(length, window, past), like, f"the mask for {case}")
         for t in range(length):
-            place = past + t  # of the query among the keys
+            position = past + t  # of the query among the keys
             seen = [s for s, may in enumerate(mask[0, 0, t].tolist()) if may]
-            wanted = list(range(max(0, place - window + 1), place + 1))
+            wanted = list(range(max(0, position - window + 1), position + 1))
             if seen != wanted:
                 return f"{case}: query {t} should see the keys {wanted}, it sees {seen}"
 
@@ -53,8 +51,9 @@ def check_pads_needed(answer):
     """The fewest pads with which the model without a cross-attention mask copies five
     symbols.
     """
-    if not isinstance(answer, int) or isinstance(answer, bool) or answer < 0:
-        return "give a number of pads, as an int"
+    answer = whole(answer)
+    if answer < 0:
+        return "give a number of pads, from 0 on"
     if answer == 0:
         return "without a pad it goes on after the last symbol: see its answers"
     if answer > 1:

@@ -4,15 +4,14 @@ import math
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, number, numbers, tensor
 from tfbook.model.positions import apply_rotary
 
 
 @checked
 def check_full_turn(answer):
     """The number of positions after which pair 16 of d_model=64 has turned once."""
-    if not isinstance(answer, (int, float)) or isinstance(answer, bool):
-        return "give one number"
+    answer = number(answer)
     turn = 2 * math.pi * 10_000 ** (2 * 16 / 64)
     if abs(answer - turn / (2 * math.pi)) < 1:
         return "that is one radian; a full turn is 2π of them"
@@ -36,28 +35,26 @@ def _halves(x):
 @checked
 def check_rotate_halves(answer):
     """A function of x (B, H, T, D) that turns the pairs (x[i], x[i + D/2])."""
-    draw = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 3, 7, 22, generator=draw, dtype=torch.float64)
-    turned, wanted = answer(x.clone()), _halves(x)
-    if not isinstance(turned, torch.Tensor) or turned.shape != x.shape:
-        return f"return a tensor of the input's shape, {tuple(x.shape)}"
+    rotate_halves = function(answer, "x")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 7, 22, generator=generator, dtype=torch.float64)
+    turned = tensor(rotate_halves(x.clone()), x, shape="(B, H, T, D)")
     if torch.allclose(turned, apply_rotary(x)):
         return "that turns neighbours, as the library does; i goes with i + D/2"
     if not torch.allclose(turned.norm(dim=-1), x.norm(dim=-1)):
         return "the norms changed, so this is no rotation: look at the signs"
     if not torch.allclose(turned[:, :, 0], x[:, :, 0]):
         return "position 0 should not be turned"
-    if not torch.allclose(turned, wanted):
+    if not torch.allclose(turned, _halves(x)):
         return "a rotation, but by other angles: mind the frequencies and the sign"
 
 
 @checked
 def check_half_distances(answer):
     """The distances at which the product falls below half, for base 100 and 10,000."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        return "give two distances, for base 100 and for base 10,000"
-    wanted = tuple(_half_distance(base) for base in (100, 10_000))
-    if tuple(answer) == wanted[::-1]:
+    answer = numbers(answer, "the distance for base 100", "that for base 10,000")
+    wanted = list(_half_distance(base) for base in (100, 10_000))
+    if answer == wanted[::-1]:
         return "the other way round: base 100 first"
     for base, distance, right in zip((100, 10_000), answer, wanted, strict=True):
         if distance != right:

@@ -2,13 +2,13 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, tensor, whole
 
 
 @checked
 def check_steps_of_a_forget_gate(answer):
     """15, the fewest steps after which a forget gate of sigmoid(1) passes less than 1 %."""
-    if answer != 15:
+    if whole(answer) != 15:
         return "each step multiplies by 1 / (1 + e^-1) = 0.731: after how many is it below 0.01?"
 
 
@@ -17,24 +17,20 @@ def check_last_states(answer):
     """A function from outputs (B, T, d_hidden) and lengths (B,) to the outputs at the
     last real positions, (B, d_hidden).
     """
+    last = function(answer, "outputs", "lengths")
     outputs, lengths = torch.randn(3, 7, 5), torch.tensor([7, 2, 1])
     wanted = torch.stack([outputs[0, 6], outputs[1, 1], outputs[2, 0]])
-    found = answer(outputs, lengths)
-    if not isinstance(found, torch.Tensor) or found.shape != (3, 5):
-        return (
-            f"return a tensor of shape (3, 5), got {getattr(found, 'shape', found)}"
-        )
-    if torch.equal(found, outputs[:, -1]):
+    result = tensor(last(outputs, lengths), wanted, shape="(B, d_hidden)")
+    if torch.equal(result, outputs[:, -1]):
         return "that is the state at the end of the row, where pads may stand"
-    if not torch.equal(found, wanted):
+    if not torch.equal(result, wanted):
         return "the last of n positions has the index n - 1, in its own row"
 
 
 @checked
 def check_forget_bias(answer):
     """4, the smallest whole forget bias that passes a tenth over 100 steps."""
-    if not isinstance(answer, int) or isinstance(answer, bool):
-        return "give the bias as a whole number"
+    answer = whole(answer)
     if answer < 4:
         return "with this bias less than a tenth is left after 100 steps"
     if answer > 4:

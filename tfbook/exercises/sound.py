@@ -2,14 +2,13 @@
 
 import torch
 
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import checked, function, numbers, share, tensor, whole
 
 
 @checked
 def check_rows(answer):
     """The rows that enter the encoder for 2 s at 16,000 a second in patches of 16 by 10."""
-    if not isinstance(answer, int):
-        return "give a whole number"
+    answer = whole(answer)
     if answer == 100:
         return "there is one row more than patches: the class token"
     if answer in (20, 21):
@@ -23,12 +22,11 @@ def check_rows(answer):
 @checked
 def check_noise(answer):
     """A function of wave, noise and decibels that returns their sum."""
+    add_noise = function(answer, "wave", "noise", "decibels")
     for size, decibels in ((1000, 10.0), (700, 0.0), (900, -6.0)):
         wave, noise = 0.3 * torch.randn(size), 5 * torch.randn(size)
-        found = answer(wave.clone(), noise.clone(), decibels)
-        if not isinstance(found, torch.Tensor) or found.shape != wave.shape:
-            return f"the result should be a tensor of shape {(size,)}"
-        added = found - wave
+        result = tensor(add_noise(wave.clone(), noise.clone(), decibels), wave)
+        added = result - wave
         ratio = 10 * (wave.square().mean() / added.square().mean()).log10()
         if abs(ratio + decibels) < 0.1 and decibels:
             return "the sign: more decibels mean less noise"
@@ -42,11 +40,15 @@ def check_noise(answer):
 
 @checked
 def check_levels(answer):
-    """The shares heard right at 20, 10, 0 and -10 dB of white noise."""
-    if not isinstance(answer, list | tuple) or len(answer) != 4:
-        return "give four shares, at 20, 10, 0 and -10 dB"
-    if not all(0 <= share <= 1 for share in answer):
-        return "a share lies between 0 and 1"
+    """The shares recognised at 20, 10, 0 and -10 dB of white noise."""
+    answer = numbers(
+        answer,
+        "the share at 20 dB",
+        "the share at 10 dB",
+        "the share at 0 dB",
+        "the share at -10 dB",
+        each=share,
+    )
     if answer[0] < answer[3]:
         return "start with the least noise: 20 dB"
     if answer[0] < 0.7:

@@ -3,7 +3,7 @@
 import random
 
 from tfbook.data.byte_pairs import BytePairs
-from tfbook.exercises.report import checked
+from tfbook.exercises.report import RESULT, checked, function, number, strings
 
 FOUR_WORDS = {"cat": 4, "cats": 3, "rat": 5, "hats": 2}
 
@@ -14,11 +14,12 @@ def check_three_merges(answer):
     texts = [word for word, count in FOUR_WORDS.items() for _ in range(count)]
     pieces = BytePairs.train(texts, 256 + 3).pieces[256:]
     wanted = [piece.decode() for piece in pieces]
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        return "give the three pieces as a list of strings, the first merge's first"
-    if list(answer) == wanted:
+    answer = strings(answer)
+    if len(answer) != 3:
+        return "give the three pieces, the first merge's first"
+    if answer == wanted:
         return None
-    if list(answer[:2]) == wanted[:2]:
+    if answer[:2] == wanted[:2]:
         return (
             "count anew after each merge: where c and at were joined, no at is left"
         )
@@ -30,37 +31,34 @@ def check_three_merges(answer):
 @checked
 def check_encode(answer):
     """A function from (word, merges) to the pieces of the word, all of them strings."""
-    draw = random.Random(0)
+    encode = function(answer, "word", "merges")
+    generator = random.Random(0)
     for _ in range(60):
         texts = [
-            "".join(draw.choices("abc", k=draw.randint(1, 9))) for _ in range(12)
+            "".join(generator.choices("abc", k=generator.randint(1, 9)))
+            for _ in range(12)
         ]
-        vocabulary = BytePairs.train(texts, 256 + draw.randint(0, 9))
+        vocabulary = BytePairs.train(texts, 256 + generator.randint(0, 9))
         pieces = [piece.decode("latin-1") for piece in vocabulary.pieces]
         merges = [
             (pieces[left], pieces[right]) for left, right in vocabulary.merges
         ]
-        word = "".join(draw.choices("abc", k=draw.randint(1, 13)))
+        word = "".join(generator.choices("abc", k=generator.randint(1, 13)))
         wanted = [pieces[i] for i in vocabulary.encode(word)]
-        found = answer(word, list(merges))
-        if not isinstance(found, list) or not all(
-            isinstance(x, str) for x in found
-        ):
-            return "return a list of strings"
-        if "".join(found) != word:
-            return f"the pieces of {word!r} must make it up again, got {found}"
-        if found != wanted:
+        result = strings(encode(word, list(merges)), RESULT)
+        if "".join(result) != word:
+            return f"the pieces of {word!r} must make it up again, got {result}"
+        if result != wanted:
             return (
-                f"{word!r} with the merges {merges} is {wanted}, got {found}: the "
-                "earliest merge goes first, and joins every place from the left"
+                f"{word!r} with the merges {merges} is {wanted}, got {result}: the "
+                "earliest merge goes first, and joins every occurrence from the left"
             )
 
 
 @checked
 def check_other_text(answer):
     """The bytes an id stands for in words of CMUdict, with code's 4,096 ids."""
-    if not isinstance(answer, float):
-        return "give bytes divided by ids, as a float"
+    answer = number(answer)
     if answer < 1:
         return "an id stands for a byte at least: bytes divided by ids, not ids by bytes"
     if not 2.0 < answer < 2.4:

@@ -76,6 +76,7 @@ class Training:
             "recipe": asdict(recipe),
             "seed": seed,
             "config": asdict(model.config),
+            "dtype": str(next(model.parameters()).dtype),
             "pairs": hashlib.sha256(repr(pairs).encode()).hexdigest(),
         }
 

@@ -1,14 +1,14 @@
-"""How far is it? A line now and then for notebooks and files, a bar for terminals.
+"""The progress of a training: ten lines for notebooks and files, a bar for terminals.
 
-Each is called after every step with the losses so far and the number of steps.
+Each report is called after every step with the losses so far and the number of steps.
 """
 
 import time
 
 
-def lines(say):
-    """Calls say, such as print, ten times a training, with the mean loss since the
-    last line.
+def lines(write):
+    """A report that calls write, such as print, ten times in a training, with the mean
+    loss since the last line.
     """
 
     def report(losses, steps):
@@ -17,15 +17,15 @@ def lines(say):
         if step * 10 // steps > tenths:
             recent = losses[-(-tenths * steps // 10) :]
             mean = sum(recent) / len(recent)
-            say(f"step {step:>5} of {steps}: loss {mean:.2f}")
+            write(f"step {step:>5} of {steps}: loss {mean:.2f}")
 
     return report
 
 
 class Bar:
-    """One line of a terminal that moves: how much is done, the loss, the time left.
+    """A report as a bar in a terminal: the share done, the loss, the time left.
 
-    stream: where to write. clock: seconds from anywhere.
+    stream: a text stream. clock: returns seconds, from any origin.
     """
 
     def __init__(self, stream, clock=time.monotonic):
@@ -34,25 +34,25 @@ class Bar:
 
     def __call__(self, losses, steps):
         now, step = self.clock(), len(losses)
-        if self.start is None:  # perhaps not at step 1: a training may be resumed
+        if self.start is None:  # not always at step 1: a training may be resumed
             self.start = now, step
         if self.shown is not None and now - self.shown < 0.2 and step < steps:
             return
         self.shown = now
         recent = losses[-100:]
-        loss, full = sum(recent) / len(recent), 24 * step // steps
+        loss, done = sum(recent) / len(recent), 24 * step // steps
         self.stream.write(
-            f"\r[{'#' * full}{'.' * (24 - full)}] step {step} of {steps}, "
+            f"\r[{'#' * done}{'.' * (24 - done)}] step {step} of {steps}, "
             f"loss {loss:.2f}{self._left(now, step, steps)}\x1b[K"
         )
         self.stream.write("\n" if step == steps else "")
         self.stream.flush()
 
     def _left(self, now, step, steps):
-        then, first = self.start
+        start, first = self.start
         if step in (first, steps):
             return ""
-        minutes = (now - then) / (step - first) * (steps - step) / 60
+        minutes = (now - start) / (step - first) * (steps - step) / 60
         return (
             f", {minutes:.0f} min left"
             if minutes >= 1

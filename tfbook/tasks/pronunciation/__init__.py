@@ -1,4 +1,4 @@
-"""Letters to sounds: CMUdict, five rivals, and the Transformer that pronounces."""
+"""Letters to sounds: CMUdict, five baselines, and the Transformer that pronounces."""
 
 from tfbook.tasks.pronunciation.counts import MostFrequentSound
 from tfbook.tasks.pronunciation.dictionary import (

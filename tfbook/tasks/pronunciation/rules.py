@@ -1,7 +1,7 @@
-"""Pronouncing by rules that a person wrote down, in the manner of Elovitz et al. 1976.
+"""Pronunciation by hand-written rules, in the manner of Elovitz et al. 1976.
 
-The rules of `TABLE` were written for this book, and improved by looking at words of the
-training split alone: of some 350 that were tried, the 180 that spared most errors there.
+The rules of `TABLE` were written for this book and refined on words of the training split
+alone: of some 350 that were tried, these 180 prevented the most errors there.
 """
 
 import re
@@ -18,18 +18,18 @@ CLASSES = {
     "F": "[eiy]",  # a front vowel, which softens c and g
     "L": "[lnr]",  # before these ch is hard
     "T": "[dt]",  # after these the e of -ed is heard
-    "U": "(?:[cfkpx]|[cs]h|ss)",  # a sound without voice
-    "S": "(?:[cgsxz]|[cs]h)",  # a hissing sound
-    "Y": "[bcfhmpv]",  # after these u is said as in few
+    "U": "(?:[cfkpx]|[cs]h|ss)",  # a voiceless sound
+    "S": "(?:[cgsxz]|[cs]h)",  # a sibilant
+    "Y": "[bcfhmpv]",  # after these u is pronounced as in few
     "A": "(?:a|o|i|as|os)_",  # an ending of Italian and Spanish names
     "E": "(?:e|es|ed|er|ers|ing|ings|ely)_",  # an ending that makes a vowel long
     "M": "(?:ly|ment|ness|less|ful|man)",  # an ending after a silent e
     "W": "(?:|s|d|ed|er|ers|ing|ings|ly|ness|man|ment)_",  # a word might end here
 }
 
-# Each rule is left[letters]right = phones: between left and right, letters say phones.
-# Small letters are themselves, the signs of CLASSES what is said there, - is silence.
-# The first rule that fits counts; then it is the turn of the letters behind its own.
+# Each rule is left[letters]right = phones: between left and right, letters make phones.
+# Lower-case letters stand for themselves, the keys of CLASSES for their patterns, and - is
+# silence. The first rule that fits is applied, then the rules for the letters after its own.
 TABLE = """
 [au] = AO, [aw] = AO, [air] = EH R, [ay] = EY, [ai] = EY, [aa] = AA, [ae] = EH
 [arr] = AA R, V:[ar]W = ER, [ar]A = AA R, [ar]V = EH R, [ar] = AA R, [al]lW = AO
@@ -77,7 +77,7 @@ t[z] = S, [zz] = Z, [z] = Z
 
 
 class Rule(NamedTuple):
-    """Between `left` and `right`, in the notation of `TABLE`, letters say phones."""
+    """Between `left` and `right`, in the notation of `TABLE`, letters make phones."""
 
     left: str
     letters: str
@@ -86,12 +86,12 @@ class Rule(NamedTuple):
 
 
 class Rules:
-    """Says a word by letter-to-sound rules, from left to right: of the rules that fit
-    where it stands, the first in the table says its letters (Elovitz et al. 1976).
+    """Pronounces a word by letter-to-sound rules, from left to right: at each position the
+    first rule of the table that fits is applied (Elovitz et al. 1976).
 
-    table: rules in the notation of `TABLE`, parted by commas or new lines. Raises
-    ValueError when one is not in that notation, or a letter of a to z has no rule that
-    always fits.
+    table: rules in the notation of `TABLE`, separated by commas or line breaks. Raises
+    ValueError when one is not in that notation, or a letter from a to z has no rule
+    that always fits.
     """
 
     def __init__(self, table=TABLE):
@@ -109,32 +109,34 @@ class Rules:
 
     def pronounce(self, word):
         """A word of the letters a to z to a list of phones. Raises ValueError for
-        another letter.
+        any other letter.
         """
         return [phone for rule in self.applied(word) for phone in rule.phones]
 
     def applied(self, word):
-        """The rules that say a word, in order; their letters make up the word. Raises
-        as in `pronounce`.
+        """The rules that apply to a word, in order; their letters make up the word.
+        Raises as in `pronounce`.
         """
         check_letters(word)
-        framed, at, found = f"_{word}_", 1, []
-        while at <= len(word):
-            found.append(self._first_that_fits(framed, at))
-            at += len(found[-1].letters)
-        return found
+        framed, start, rules = f"_{word}_", 1, []
+        while start <= len(word):
+            rules.append(self._first_that_fits(framed, start))
+            start += len(rules[-1].letters)
+        return rules
 
-    def _first_that_fits(self, framed, at):
+    def _first_that_fits(self, framed, start):
         return next(
             rule
-            for left, right, rule in self._by_letter[framed[at]]
-            if right.match(framed, at) and left.search(framed[:at])
+            for left, right, rule in self._by_letter[framed[start]]
+            if right.match(framed, start) and left.search(framed[:start])
         )
 
 
 def _rule(text):
-    signs = f"[a-z{''.join(CLASSES)}]*"
-    parts = re.fullmatch(rf"({signs})\[([a-z]+)\]({signs}) = (.+)", text.strip())
+    context = f"[a-z{''.join(CLASSES)}]*"
+    parts = re.fullmatch(
+        rf"({context})\[([a-z]+)\]({context}) = (.+)", text.strip()
+    )
     phones = () if parts is None or parts[4] == "-" else tuple(parts[4].split())
     if parts is None or not set(phones) <= set(PHONES):
         raise ValueError(
@@ -144,4 +146,4 @@ def _rule(text):
 
 
 def _pattern(context):
-    return "".join(CLASSES.get(sign, sign) for sign in context)
+    return "".join(CLASSES.get(symbol, symbol) for symbol in context)

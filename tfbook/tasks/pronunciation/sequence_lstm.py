@@ -1,4 +1,4 @@
-"""The recurrent baseline: one LSTM reads, one writes, and attention joins them."""
+"""The recurrent baseline: an LSTM encoder, an LSTM decoder, and attention between them."""
 
 import math
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class SequenceLSTMConfig:
     """The shape of a `SequenceLSTM`.
 
     source_vocab, target_vocab: numbers of symbols. d_model: width of every vector
-    between the parts; even, for each direction of the encoder makes one half.
-    n_layers: LSTMs on top of each other in the encoder, and again in the decoder.
-    dropout: share of values set to zero in training. max_length: longest sequence
-    accepted. pad: the id that fills short sequences up.
+    between the parts; even, since each direction of the encoder makes one half.
+    n_layers: stacked LSTMs in the encoder, and as many in the decoder. dropout: share
+    of values set to zero in training. max_length: longest sequence accepted. pad: the
+    id that fills short sequences.
 
     Raises ValueError or TypeError naming the field. `positions` is what
-    `InputEmbedding` asks for: none, for an LSTM reads in order.
+    `InputEmbedding` asks for: "none", since an LSTM reads in order.
     """
 
     source_vocab: int
@@ -79,30 +79,30 @@ class LuongAttention(nn.Module):
 
     def forward(self, hidden, memory, mask=None):
         query = self.query_projection(hidden)[:, None]  # (B, 1, T, d_model)
-        # this score has no root to divide by: undo the one of the function below
+        # Luong's score is not scaled: undo what the function below divides by
         query = query * math.sqrt(hidden.size(-1))
         memory = memory[:, None]  # (B, 1, S, d_model)
         context, _ = scaled_dot_product_attention(query, memory, memory, mask)
-        both = torch.cat((hidden, context[:, 0]), dim=-1)  # (B, T, 2·d_model)
-        return self.combine(both).tanh()  # (B, T, d_model)
+        joined = torch.cat((hidden, context[:, 0]), dim=-1)  # (B, T, 2·d_model)
+        return self.combine(joined).tanh()  # (B, T, d_model)
 
 
 class SequenceLSTM(nn.Module):
-    r"""Source and target ids in, logits over the next target symbol out, as in
-    `Transformer`, by LSTMs (Hochreiter & Schmidhuber 1997) and attention.
+    r"""From source and target ids to logits of the next target symbol, as `Transformer`
+    does, with LSTMs (Hochreiter & Schmidhuber 1997) and attention.
 
-    Source: Bahdanau et al. 2015 and Luong et al. 2015. A bidirectional LSTM makes
-    the memory, both directions side by side. A second LSTM reads the target; its
+    Source: Bahdanau et al. 2015 and Luong et al. 2015. The memory is the
+    output of a bidirectional LSTM, its directions concatenated. A second LSTM reads the target; its
     cells start at zero, its hidden states at $\tanh(W_s \overleftarrow{m}_1)$, from
     the backward direction where it ends (Bahdanau et al. 2015, appendix A.2.2).
     Attention comes after the LSTM and is not fed back into it (no "input feeding"),
     so that training needs one pass over the whole target. Both are `torch.nn.LSTM`,
-    for speed: tests/test_parity.py proves `tfbook.LSTM` equal to it. The output
+    for speed; a parity test compares `tfbook.rivals.recurrent.LSTM` with it. The output
     projection is not tied to the target embedding.
 
-    Called with source (B, S) and target (B, T) integers, each row filled up with
-    config.pad at its end; returns logits (B, T, V). A pad before a symbol is refused
-    in the source, and read like a symbol in the target. Raises TypeError or
+    Called with source (B, S) and target (B, T) integers, each row padded with
+    config.pad at its end; returns logits (B, T, V). A pad before a symbol is an
+    error in the source, and an ordinary symbol in the target. Raises TypeError or
     ValueError naming source or target.
     """
 
@@ -137,7 +137,7 @@ class SequenceLSTM(nn.Module):
         return self.decode(target, memory, source_mask)  # (B, T, V)
 
     def mask_source(self, source):
-        """Which of the source (B, S) is real: (B, 1, 1, S), False at pads."""
+        """The mask of the source (B, S): (B, 1, 1, S), False at pads."""
         return padding_mask(source, self.config.pad)  # (B, 1, 1, S)
 
     def encode(self, source):
@@ -150,7 +150,7 @@ class SequenceLSTM(nn.Module):
         real = source != self.config.pad  # (B, S)
         if not real[:, 0].all() or (real[:, 1:] > real[:, :-1]).any():
             raise ValueError(
-                "source must have its pads at the end of each row, behind a symbol, "
+                "source must have its pads at the end of each row, after a symbol, "
                 f"got {source.tolist()!r:.80}"
             )
         lengths = real.sum(dim=1).cpu()  # (B,)
@@ -162,11 +162,10 @@ class SequenceLSTM(nn.Module):
     def decode(self, target, memory, source_mask=None, cache=None):
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
 
-        source_mask: (B, 1, 1, S), True where the memory is of a real symbol. With a
+        source_mask: (B, 1, 1, S), True where the source is no pad. With a
         `KeyValueCache`, target holds only the ids that are new since the last call;
-        it keeps, for this model, the hidden states and cells, (B, n_layers,
-        d_model) each. Raises TypeError or ValueError naming target, memory or
-        source_mask.
+        the cache keeps the hidden states and cells, (B, n_layers, d_model) each.
+        Raises TypeError or ValueError naming target, memory or source_mask.
         """
         check_ids("target", target)
         check_memory(memory, source_mask, target, self, "source_mask")
@@ -192,8 +191,8 @@ class SequenceLSTM(nn.Module):
 
 
 def by_layer(state):
-    """States (B, n_layers, d_model) to (n_layers, B, d_model), as `torch.nn.LSTM`
-    wants them even with batch_first; or back.
+    """States (B, n_layers, d_model) to (n_layers, B, d_model), the order of
+    `torch.nn.LSTM` even with batch_first; or back.
     """
     hidden, cell = state
     hidden = hidden.transpose(0, 1).contiguous()  # (n_layers, B, d_model)

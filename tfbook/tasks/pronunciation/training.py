@@ -1,4 +1,4 @@
-"""The weights of a pronouncer: trained, and loaded."""
+"""Training a pronouncer on CMUdict, and loading its weights."""
 
 import datetime
 from dataclasses import asdict, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from tfbook.model.checks import check_count
 from tfbook.model.config import TransformerConfig
 from tfbook.model.transformer import Transformer
 from tfbook.tasks.pronunciation.dictionary import (
@@ -34,7 +35,7 @@ PRESETS = {
         "cpu": Preset(128, 4, 2, 512, 0.0, 700, 2000, 0.002, 150),
         "gpu": Preset(256, 4, 4, 1024, 0.1, 6000, 4000, 0.001, 500),
     },
-    "pronouncer": {  # one stage of the shipped weights: some hours on two cores
+    "pronouncer": {  # one stage of the shipped weights: hours on two cores
         "cpu": _STAGE,
         "gpu": replace(_STAGE, tokens=6000, steps=30000, warmup=1000),
     },
@@ -45,7 +46,15 @@ RECURRENT_OR_ATTENTION = {  # a tenth of the steps, to compare speeds: 4.6
 }
 
 
-def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=None):
+def train_pronouncer(
+    folder,
+    name="pronunciation",
+    seed=0,
+    report=None,
+    start=None,
+    steps=None,
+    dtype="float32",
+):
     """Train a pronouncer by a preset on CMUdict's training words.
 
     Writes into a folder pronouncer.safetensors (16-bit floats) and pronouncer.json,
@@ -53,32 +62,24 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     as stored. A training that was stopped goes on from the last checkpoint in the
     folder. name: of the preset, "pronunciation" or "pronouncer". report: as in
     `train`. start: a folder whose weights are the first ones, for a further stage
-    with a schedule of its own. Returns the card. Raises ValueError when start's
-    model has another size, and what `preset`, `train` and `load_pronouncer` raise.
+    with a schedule of its own. steps: instead of the preset's. dtype: of the weights
+    in training, "float32" or "float64"; in 64 bits nothing is multiplied in 16. Returns
+    the card. Raises ValueError when steps is below 1 or start's model has another
+    size, and what `preset`, `train` and `load_pronouncer` raise.
     """
     # an impossible folder fails before the work
     Path(folder).mkdir(parents=True, exist_ok=True)
-    recipe, checkpoint = preset(PRESETS[name]), Path(folder, "training.safetensors")
-    config, stages = pronouncer_config(recipe), []
-    torch.manual_seed(seed)
-    model = Transformer(config)
-    if start is not None:
-        first, stages = (
-            load_pronouncer(start).model,
-            read_card("pronouncer", start).get("stages", []),
-        )
-        if replace(first.config, dropout=config.dropout) != config:
-            raise ValueError(
-                f"start must hold a model of the preset's size {config}, got {first.config}"
-            )
-        model.load_state_dict(first.state_dict())
+    recipe = _recipe(name, steps, dtype)
+    model, stages = _first_model(recipe, seed, start)
     words = load_pronunciation(recipe.stress)
     pairs = encode_pairs(words["train"], recipe.stress)
-    losses = train(model.to(device()), pairs, recipe, seed, report, checkpoint)
-    source = "" if start is None else " --start WEIGHTS"
+    checkpoint = Path(folder, "training.safetensors")
+    model.to(device(), getattr(torch, dtype))
+    losses = train(model, pairs, recipe, seed, report, checkpoint)
     stage = {
-        "command": f"python -m tfbook train --preset {name} --seed {seed}{source} --output DIR",
+        "command": _command(name, seed, start, steps, dtype),
         "seed": seed,
+        "dtype": dtype,
         "date": datetime.date.today().isoformat(),
         "torch": torch.__version__.partition("+")[0],
         "scale": scale(),
@@ -95,6 +96,42 @@ def train_pronouncer(folder, name="pronunciation", seed=0, report=None, start=No
     card = save_weights(model, folder, "pronouncer", card)
     checkpoint.unlink(missing_ok=True)
     return card
+
+
+def _recipe(name, steps, dtype):
+    recipe = preset(PRESETS[name])
+    if steps is not None:
+        check_count("steps", steps)
+        recipe = replace(recipe, steps=steps)
+    return replace(recipe, bfloat16=recipe.bfloat16 and dtype == "float32")
+
+
+def _first_model(recipe, seed, start):
+    """The model before the first step, and the stages that its weights come from."""
+    torch.manual_seed(seed)
+    config = pronouncer_config(recipe)
+    model = Transformer(config)
+    if start is None:
+        return model, []
+    first = load_pronouncer(start).model
+    if replace(first.config, dropout=config.dropout) != config:
+        raise ValueError(
+            f"start must hold a model of the preset's size {config}, got {first.config}"
+        )
+    model.load_state_dict(first.state_dict())
+    return model, read_card("pronouncer", start).get("stages", [])
+
+
+def _command(name, seed, start, steps, dtype):
+    """The command that repeats a training."""
+    command = f"python -m tfbook train --preset {name} --seed {seed}"
+    if steps is not None:
+        command += f" --steps {steps}"
+    if dtype != "float32":
+        command += f" --dtype {dtype}"
+    if start is not None:
+        command += " --start WEIGHTS"
+    return f"{command} --output DIR"
 
 
 def load_pronouncer(folder=WEIGHTS):

@@ -25,7 +25,7 @@ class TokenNGrams:
         once = [self._write([0, i]) for i in range(vocab_size)]
         self.model = KneserNey([self._write(ids), *once], order)
         self.followers = defaultdict(str)
-        for text in self.model.chances:
+        for text in self.model.probabilities:
             self.followers[text[:-1]] += text[-1]
 
     def _write(self, ids):
@@ -46,7 +46,7 @@ class TokenNGrams:
 
     def logits(self, ids):
         """The log-probabilities of the next id after ids, a list: (1, V)."""
-        history = self.model.known(self._write(ids[-self.model.order :]))
+        history = self.model.context(self._write(ids[-self.model.order :]))
         chances = torch.ones(self.vocab_size)  # (V,)
         # no history, then ever longer ones
         for start in range(len(history), -1, -1):
@@ -54,7 +54,7 @@ class TokenNGrams:
             followers = self.followers[known]
             chances *= self.model.backoffs[known]
             chances[[ord(c) for c in followers]] = torch.tensor(
-                [self.model.chances[known + c] for c in followers]
+                [self.model.probabilities[known + c] for c in followers]
             )
         return chances.log()[None]  # (1, V)
 
