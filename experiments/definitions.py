@@ -34,7 +34,9 @@ def origins(value):
         return used, [ast.unparse(value)]
     elif callable(value):
         ours = value.__module__.startswith("tfbook.")
-        return {f"{value.__module__}.{value.__name__}" if ours else value.__name__}, []
+        return {
+            f"{value.__module__}.{value.__name__}" if ours else value.__name__
+        }, []
     else:
         return set(), [repr(value)]
     pairs = [origins(part) for part in parts]
@@ -54,7 +56,9 @@ def source(file, names):
     these reach. A name with dots is one of the package.
     """
     dotted = [name.rpartition(".") for name in sorted(names) if "." in name]
-    imports = "\n".join(f"from {module} import {name}" for module, _, name in dotted)
+    imports = "\n".join(
+        f"from {module} import {name}" for module, _, name in dotted
+    )
     body = [*ast.parse(imports).body, *reached(file, names)]
     text = "\n".join(map(ast.unparse, map(undocumented, body)))
     return text + package(ast.Module(body, []))

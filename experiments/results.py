@@ -30,7 +30,9 @@ class Results:
         """Write one entry, and leave the others and their records as they are."""
         stored, numbers = read(self.path), {}
         values = {n: self.value(stored["numbers"], n) for n in self.entries}
-        values = {n: v for n, v in (values | {name: value}).items() if v is not None}
+        values = {
+            n: v for n, v in (values | {name: value}).items() if v is not None
+        }
         records = stored["provenance"] | {name: record}
         for each in values:
             self.put(numbers, each, values[each])
@@ -80,7 +82,11 @@ def write(path, content):
 def log_scoring(path, name, value, record):
     """Append to the list at a path that an entry was scored on test data."""
     touches = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    touch = {"date": record["date"], "command": record["command"], "systems": [name]}
+    touch = {
+        "date": record["date"],
+        "command": record["command"],
+        "systems": [name],
+    }
     touches.append(touch | {"numbers": value, "source": record["definitions"]})
     write(path, touches)
 

@@ -67,7 +67,11 @@ class Experiment:
     ):
         self.file, self.entries = Path(file), dict(leaves(entries))
         self.seeds, self.minutes, self.tests = seeds, minutes, tests
-        self.options, self.processes, self.threads = options or {}, processes, threads
+        self.options, self.processes, self.threads = (
+            options or {},
+            processes,
+            threads,
+        )
         self.results = Results(self.file, self.entries, fields_first)
 
     def is_test(self, name):
@@ -124,8 +128,12 @@ class Experiment:
         parser = argparse.ArgumentParser(prog=f"run.py {self.file.stem}")
         parser.add_argument("--only", nargs="+", metavar="ENTRY", help="or a group")
         parser.add_argument("--seeds", nargs="+", type=int, help="other seeds")
-        parser.add_argument("--again", action="store_true", help="what is fresh, too")
-        parser.add_argument("--test", action="store_true", help="score test data, too")
+        parser.add_argument(
+            "--again", action="store_true", help="what is fresh, too"
+        )
+        parser.add_argument(
+            "--test", action="store_true", help="score test data, too"
+        )
         for option, default in self.options.items():
             parser.add_argument(f"--{option}", type=type(default), default=default)
         asked = parser.parse_args(arguments)
@@ -137,7 +145,9 @@ class Experiment:
                 parser.error(f"argument --only: {name!r} must be one of {known}")
         seeds = tuple(asked.seeds) if asked.seeds else self.seeds
         options = {option: getattr(asked, option) for option in self.options}
-        wanted = [n for name in asked.only or self.entries for n in self.below(name)]
+        wanted = [
+            n for name in asked.only or self.entries for n in self.below(name)
+        ]
         left = [n for n in wanted if self.is_test(n) and not asked.test]
         due = [
             name
