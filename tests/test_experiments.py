@@ -8,12 +8,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "experiments"))
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+ran = importlib.import_module("ran")
 definitions = importlib.import_module("definitions")
 run = importlib.import_module("run")
 RESULTS = sorted(ROOT.glob("experiments/*/results/*.json"))
@@ -63,7 +68,6 @@ class Dice:
         self.file.write_text(text, encoding="utf-8")
         sys.modules.pop(f"{self.file.parent.name}.dice", None)
         importlib.invalidate_caches()
-        definitions.source.cache_clear()
         self.experiment = run.load(self.file)
 
     def edit(self, old, new):
@@ -532,10 +536,8 @@ def spread_out(dice):
 def test_what_lies_beside_a_script_counts(spread_out):
     beside = spread_out.file.with_name("beside.py")
     beside.write_text("LUCK = 1\nOTHER = 2\n", encoding="utf-8")
-    definitions.source.cache_clear()
     assert spread_out.stale == []
     beside.write_text("LUCK = 2\nOTHER = 2\n", encoding="utf-8")
-    definitions.source.cache_clear()
     assert spread_out.stale == ["beside"]
 
 
@@ -545,14 +547,18 @@ def test_what_a_lambda_names_counts(spread_out):
 
 
 def test_what_the_package_defines_counts(spread_out, monkeypatch):
-    package = definitions.package
+    """What a function that is handed to an entry is made of, and nothing beside it."""
+    texts = definitions.stamps.sources()
+    name = "tfbook/metrics.py"
 
-    def changed(tree):
-        names = [a.name for n in tree.body for a in getattr(n, "names", [])]
-        return package(tree) + "changed" * ("edit_distance" in names)
+    def edited(old, new):
+        assert texts[name].count(old) == 1
+        changed = texts | {name: texts[name].replace(old, new)}
+        monkeypatch.setattr(definitions.stamps, "sources", lambda: changed)
 
-    monkeypatch.setattr(definitions, "package", changed)
-    definitions.source.cache_clear()
+    edited("def error_rates(", "X = 1\n\n\ndef error_rates(")
+    assert spread_out.stale == []
+    edited("def edit_distance(a, b):", "def edit_distance(a, b, c=0):")
     assert spread_out.stale == ["ours"]
 
 
@@ -613,3 +619,38 @@ def test_the_command_lists_a_real_experiment():
     command = [sys.executable, "experiments/run.py", "--list", "scale"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert listed.returncode == 0 and "3-algorithm/scale: " in listed.stdout
+
+
+# When it was run, as a page says it
+
+
+def test_a_page_says_when_the_experiments_it_names_were_run():
+    results = {"provenance": {}, "before": {"date": "2026-11-24"}}
+    assert ran.when(results) == "run on 24 November 2026"
+    results["provenance"] = {
+        "a": {"date": "2026-12-01"},
+        "b": {"date": "2026-11-30"},
+    }
+    assert ran.when(results) == "run from 24 November 2026 to 1 December 2026"
+    del results["before"]
+    assert ran.when(results) == "run from 30 November 2026 to 1 December 2026"
+    assert ran.results_of("experiments/3-algorithm/scale.py").name == "scale.json"
+    assert ran.results_of("experiments/3-algorithm/nothing.py") is None
+    assert ran.results_of("experiments/run.py") is None
+
+
+def test_the_dates_stand_behind_the_first_mention():
+    paragraph, env = nodes.paragraph(), Mock()
+    for text in ("experiments/3-algorithm/scale.py", "train()", "a/scale.py"):
+        paragraph += [nodes.literal(text, text), nodes.Text("; ")]
+    paragraph += nodes.literal("", "experiments/3-algorithm/scale.py")
+    document = new_document("page")
+    document += paragraph
+    document.settings.env = env
+    ran.Ran(document).apply()
+    shown = re.fullmatch(
+        r"experiments/3-algorithm/scale\.py \(run (on|from) [^)]+\); train\(\); "
+        r"a/scale\.py; experiments/3-algorithm/scale\.py",
+        document.astext(),
+    )
+    assert shown and env.note_dependency.call_count == 1

@@ -71,13 +71,19 @@ def means(model, decode):
 
 
 @cache
+def pronouncer():
+    """The one whose heads are removed, and which answers."""
+    return load_pronouncer()
+
+
+@cache
 def words():
     dictionary = load_pronunciation()["validation"]
     return {word: dictionary[word] for word in sorted(dictionary)[::4]}
 
 
 def answers():
-    hypotheses = load_pronouncer().pronounce_all(list(words()), beam=1)
+    hypotheses = pronouncer().pronounce_all(list(words()), beam=1)
     return [tuple(best[0][0]) for best in hypotheses]
 
 
@@ -103,7 +109,7 @@ def compared():
 
 def each_head(by_mean):
     """Each head's share of the output replaced by zeros, or by its mean."""
-    model, found = load_pronouncer().model, {}
+    model, found = pronouncer().model, {}
     whole()
     constants = means(model, answers) if by_mean else {}
     for (kind, i), layer in attentions(model).items():
@@ -120,7 +126,7 @@ def each_head(by_mean):
 def each_attention():
     found = {}
     whole()
-    for (kind, i), layer in attentions(load_pronouncer().model).items():
+    for (kind, i), layer in attentions(pronouncer().model).items():
         with removed(layer.output_projection, slice(None)):
             found[f"{kind} {i}"] = compared()
     return found
@@ -130,7 +136,7 @@ def each_feed_forward():
     found = {}
     whole()
     for stack in ("encoder", "decoder"):
-        layers = getattr(load_pronouncer().model, stack).layers
+        layers = getattr(pronouncer().model, stack).layers
         for i, layer in enumerate(layers, 1):
             with removed(layer.feed_forward.contract, slice(None)):
                 found[f"{stack} {i}"] = compared()

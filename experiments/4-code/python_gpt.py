@@ -56,6 +56,7 @@ def judged(answers):
     return {"parse": sum(found), "of": len(found), "median judged": median(lengths)}
 
 
+@cache
 def byte_pairs():
     return load_python_gpt()[1]
 

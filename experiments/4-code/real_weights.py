@@ -150,16 +150,19 @@ def summary(late):
     }
 
 
+whisper = cache(load_whisper)
+
+
 @cache
 def heard(voice):
     """A voice's waves with the starts of their words, and the encoder's memory of each."""
     said = [spoken(sentence, voice) for sentence in SENTENCES]
-    return said, memories(load_whisper(), [wave for wave, _ in said])
+    return said, memories(whisper(), [wave for wave, _ in said])
 
 
 @cache
 def texts(voice, decode):
-    return transcripts(load_whisper(), heard(voice)[1], decode)
+    return transcripts(whisper(), heard(voice)[1], decode)
 
 
 def rates(voice):
@@ -177,7 +180,7 @@ def rates(voice):
 
 def word_errors(voice, case):
     """{way: the errors of each word's time} of a voice's first timed sentences."""
-    model, (said, memory) = load_whisper(), heard(voice)
+    model, (said, memory) = whisper(), heard(voice)
     timed = [
         i
         for i, (sentence, (_, starts)) in enumerate(
