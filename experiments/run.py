@@ -67,11 +67,8 @@ class Experiment:
     ):
         self.file, self.entries = Path(file), dict(leaves(entries))
         self.seeds, self.minutes, self.tests = seeds, minutes, tests
-        self.options, self.processes, self.threads = (
-            options or {},
-            processes,
-            threads,
-        )
+        self.processes, self.threads = processes, threads
+        self.options = options or {}
         self.results = Results(self.file, self.entries, fields_first)
 
     def is_test(self, name):

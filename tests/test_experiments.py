@@ -175,6 +175,9 @@ def test_results_hold_what_their_scripts_compute():
             experiment.results.put(rebuilt, entry, value)
         assert rebuilt == known["numbers"], f"{name} has numbers of no entry"
         assert known["provenance"].keys() <= experiment.entries.keys()
+        for entry in experiment.entries.values():  # else it is stale in each process
+            constants = map(repr, definitions.origins(entry)[1])
+            assert not [x for x in constants if " at 0x" in x and "<ast." not in x]
 
 
 def test_no_result_names_a_place_on_a_machine():
