@@ -90,7 +90,7 @@ def trained():
         checkpoint = WEIGHTS.with_suffix(".training")
         train(model, training_pairs(), recipe, 0, lines(print), checkpoint)
         save_checkpoint(WEIGHTS, model.state_dict(), metadata)
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
     return model.eval()
 
 
