@@ -11,7 +11,7 @@ PY = .venv/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check install
 INSTALLED = .venv/.installed
 
-.PHONY: book test lessons extras bench lab test-gpu clean help
+.PHONY: book test lessons extras bench experiments lab test-gpu clean help
 
 book: $(INSTALLED)  ## build the site into _build/html (the default)
 	.venv/bin/jupyter-book build . --all -n -W --keep-going -q
@@ -30,7 +30,11 @@ extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lesso
 
 bench: $(INSTALLED)  ## speed and memory beside other libraries, growth, overheads: three quarters of an hour on a quiet machine
 	$(PIP) --quiet $$($(PY) -c "import tomllib; print(*[x for x in tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bench'] if ';' not in x])")
-	for what in bench bench_memory bench_decoding without_pads growth overheads speed_table; do $(PY) experiments/$$what.py || exit; done
+	for what in bench bench_memory bench_decoding without_pads growth overheads; do $(PY) experiments/run.py $$what --again || exit; done
+	$(PY) experiments/bench/speed_table.py
+
+experiments: $(INSTALLED)  ## list the results that are stale, with the command and the cost of each
+	$(PY) experiments/run.py --list
 
 lab: .venv/.lab  ## read and run the lessons in JupyterLab
 	cd book && ../$(PY) -m jupyterlab

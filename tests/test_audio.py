@@ -87,7 +87,11 @@ def test_a_pure_tone_lights_the_band_that_holds_it():
     [
         (
             lambda: log_mel(torch.zeros(7)),
-            r"wave must be \(B, samples\).*got \(7,\)",
+            r"wave must have shape \(B, samples\).*got \(7,\)",
+        ),
+        (
+            lambda: log_mel(torch.full((1, 500), torch.nan)),
+            "wave must hold finite samples.*got nan",
         ),
         (lambda: log_mel(torch.zeros(2, 399)), r"n_fft=400.*got \(2, 399\)"),
         (lambda: mel_filters(300, 256, 8000), "n_mels must be fewer.*got 300"),

@@ -11,8 +11,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "experiments"))
-provenance = importlib.import_module("provenance")
-fashion = importlib.import_module("fashion")
+fashion = importlib.import_module("4-code.fashion")
 
 
 def put(file, magic, tensor):
@@ -31,30 +30,35 @@ def folder(tmp_path, monkeypatch):
             picture[:, 4 * side : 4 * side + 4] += 200
         put(tmp_path / f"{part}-images-idx3-ubyte.gz", 0x0803, image)
         put(tmp_path / f"{part}-labels-idx1-ubyte.gz", 0x0801, truth)
-    (tmp_path / "experiments").mkdir()
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    monkeypatch.setattr(provenance, "RESULTS", tmp_path / "experiments" / "results")
-    monkeypatch.setattr(sys, "argv", ["experiments/fashion.py"])
+    script = tmp_path / "experiments" / "4-code" / "fashion.py"
+    script.parent.mkdir(parents=True)
+    monkeypatch.setattr(fashion.experiment, "file", script)
+    results = type(fashion.experiment.results)(script, fashion.experiment.entries)
+    monkeypatch.setattr(fashion.experiment, "results", results)
+    monkeypatch.setattr(fashion.experiment, "key", lambda *_: {"definitions": ""})
     return tmp_path
 
 
 @pytest.mark.parametrize("test", [False, True])
 def test_it_learns_what_is_in_a_folder(test, folder, capsys):
     flags = ["--test"] if test else []
-    fashion.main(["--folder", str(folder), "--steps", "25", *flags])
-    results = folder / "experiments" / "results"
-    numbers = json.loads((results / "fashion.json").read_text("utf-8"))["numbers"]
-    part, n = ("test", 30) if test else ("validation", 8)
-    assert numbers["pictures"] == n
-    assert (
-        len(numbers[f"right, {part}"]) == 3 and min(numbers[f"right, {part}"]) > 0.7
-    )
-    assert (results / "test_touches.json").exists() is test
+    fashion.experiment.run(["--folder", str(folder), "--steps", "25", *flags])
+    results = fashion.experiment.results.path
+    numbers = json.loads(results.read_text("utf-8"))["numbers"]
+    assert numbers.keys() == {"validation", "test"} if test else {"validation"}
+    for part, n in (("validation", 8), ("test", 30)):
+        if part in numbers:
+            assert numbers[part]["pictures"] == n
+            assert (
+                len(numbers[part]["right"]) == 3
+                and min(numbers[part]["right"]) > 0.7
+            )
+    assert (folder / "experiments" / "test_touches.json").exists() is test
 
 
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="folder must hold train-images"):
-        fashion.main(["--folder", str(tmp_path)])
+        fashion.shares("validation", (0,), tmp_path, 0)
 
 
 def idx(folder, part="train", n=3, magic=0x0803, sizes=(5, 4), cut=0, labels=None):

@@ -11,7 +11,7 @@ from tfbook.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "experiments"))
-speed_table = importlib.import_module("speed_table")
+speed_table = importlib.import_module("bench.speed_table")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -206,7 +206,7 @@ def test_nothing_is_loaded_from_elsewhere(site, pages):
 
 
 def test_the_index_shows_the_league(site):
-    file = ROOT / "experiments" / "results" / "league.json"
+    file = ROOT / "experiments" / "4-code" / "results" / "league.json"
     numbers = json.loads(file.read_text(encoding="utf-8"))["numbers"]
     index = (site / "book/index.html").read_text(encoding="utf-8")
     rows = re.findall(

@@ -50,7 +50,7 @@ def test_the_shipped_listener_is_small_and_says_where_it_came_from(listener):
     n = sum(p.numel() for p in listener.model.parameters())
     assert 100_000 < n < 1_000_000 and not listener.model.training
     card = read_card("spoken_digits")
-    assert card["command"] == "python experiments/spoken_digits.py"
+    assert card["command"] == "python experiments/run.py spoken_digits"
     assert card["losses"][-1] < 0.5 * card["losses"][0]
 
 

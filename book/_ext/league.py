@@ -1,11 +1,12 @@
-"""The directive `{league}`: every system's scores on the same words, from experiments/results."""
+"""The directive `{league}`: every system's scores on the same words, from the experiment."""
 
 import json
 from pathlib import Path
 
 from sphinx.util.docutils import SphinxDirective
 
-RESULTS = Path(__file__).parents[2] / "experiments" / "results" / "league.json"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "experiments" / "4-code" / "results" / "league.json"
 TABLE = """:::{{table}} {caption}
 :name: tab-league
 :class: league

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from tfbook.model.checks import check_wave
 from tfbook.model.vit import ViT
 
 
@@ -48,10 +49,10 @@ def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
     2023): windows of 25 ms, one each 10 ms. Raises ValueError for another rank or for
     less than one window.
     """
-    if wave.dim() != 2 or wave.size(1) < n_fft:
+    check_wave("wave", wave, rank=2)
+    if wave.size(1) < n_fft:
         raise ValueError(
-            f"wave must be (B, samples) with at least n_fft={n_fft} samples, "
-            f"got {tuple(wave.shape)}"
+            f"wave must have at least n_fft={n_fft} samples, got {tuple(wave.shape)}"
         )
     window = torch.hann_window(n_fft, device=wave.device)
     spectrum = torch.stft(wave, n_fft, hop, window=window, return_complex=True)

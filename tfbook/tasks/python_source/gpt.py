@@ -37,8 +37,8 @@ def python_config(recipe, vocab_size, length=256):
 
 
 def load_python_gpt(folder=WEIGHTS):
-    """The model that `experiments/python_gpt.py` trained, in eval mode, and the
-    `BytePairs` of its ids. Raises what `tfbook.weights.stored.load_weights` raises.
+    """The model that `experiments/4-code/train_python_gpt.py` trained, in eval mode, and
+    the `BytePairs` of its ids. Raises what `tfbook.weights.stored.load_weights` raises.
     """
     model = load_weights(
         NAME, lambda fields: GPT(TransformerConfig(**fields)), folder

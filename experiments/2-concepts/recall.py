@@ -1,0 +1,129 @@
+"""Who remembers the first symbol? RNNs, LSTMs and one layer of self-attention, by distance.
+
+Each system and distance tries three learning rates on a seed of its own and takes the one
+with the lowest loss on new sequences; then three other seeds run at that rate. Everybody
+gets the same steps, batches and sequences, and about 5,000 parameters. The recurrent
+layers are PyTorch's, which lesson 2.1 shows to be the book's, and which are faster.
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from run import Experiment
+from torch import nn
+
+from tfbook import MultiHeadAttention, TransformerConfig
+from tfbook.model.layers import InputEmbedding, init_weights
+from tfbook.tasks.recall import RECALL, VOCAB, recall
+from tfbook.training.presets import preset
+
+TUNING_SEED = 100
+DISTANCES = (2, 5, 10, 20, 50, 100)
+RATES = (1e-3, 3e-3, 1e-2)
+RECIPE = preset(RECALL)
+BATCH, WIDTH = 64, RECIPE.d_model
+
+
+class SelfAttention(MultiHeadAttention):
+    """The layer asked by the sequence itself."""
+
+    def forward(self, x):
+        return super().forward(x, x, x)
+
+
+def rnn():
+    """A layer and the width of its output, as of the four functions below."""
+    return nn.RNN(WIDTH, 50, batch_first=True), 50
+
+
+def orthogonal_rnn():
+    layer, width = rnn()
+    nn.init.orthogonal_(layer.weight_hh_l0)
+    return layer, width
+
+
+def lstm():
+    return nn.LSTM(WIDTH, 20, batch_first=True), 20
+
+
+def remembering_lstm():
+    layer, width = lstm()
+    with torch.no_grad():
+        layer.bias_ih_l0[20:40] += 3.0  # the forget gate's
+    return layer, width
+
+
+def self_attention():
+    return init_weights(SelfAttention(WIDTH, RECIPE.n_heads)), WIDTH
+
+
+class Recaller(nn.Module):
+    """Ids (B, T) to logits (B, V), read from the layer's output at the last position."""
+
+    def __init__(self, make):
+        super().__init__()
+        positions = "sinusoidal" if make is self_attention else "none"
+        config = TransformerConfig(
+            d_model=WIDTH, n_heads=1, dropout=0.0, positions=positions
+        )
+        self.embedding = init_weights(InputEmbedding(VOCAB, config))
+        self.layer, width = make()
+        self.output = nn.Linear(width, VOCAB)
+
+    def forward(self, ids):
+        return self.output(self.layer(self.embedding(ids))[0][:, -1])
+
+
+def run(make, distance, rate, seed):
+    """Train once; returns the loss in nats and the accuracy on 2,000 new sequences."""
+    torch.manual_seed(seed)
+    model = Recaller(make)
+    optimizer = torch.optim.Adam(model.parameters(), rate)
+    examples = recall(RECIPE.steps * BATCH, distance, 1000 + seed)
+    for ids, labels in zip(*(x.split(BATCH) for x in examples), strict=True):
+        optimizer.zero_grad()
+        F.cross_entropy(model(ids), labels).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    ids, labels = recall(2000, distance, 2000 + seed)
+    with torch.no_grad():
+        logits = model(ids)  # (2000, V)
+    right = (logits.argmax(-1) == labels).double().mean().item()
+    return F.cross_entropy(logits, labels).item(), round(right, 4)
+
+
+def by_distance(make, seeds):
+    """A system at each distance: the best rate on the tuning seed, what each rate gave
+    there, and the accuracy of each seed at the best.
+    """
+    columns = {"rate": [], "tuning accuracy": [], "accuracy": []}
+    for distance in DISTANCES:
+        tried = {rate: run(make, distance, rate, TUNING_SEED) for rate in RATES}
+        best = min(tried, key=tried.get)
+        columns["rate"].append(best)
+        columns["tuning accuracy"].append([right for _, right in tried.values()])
+        right = [run(make, distance, best, seed)[1] for seed in seeds]
+        columns["accuracy"].append(right)
+    return {
+        "parameters": sum(p.numel() for p in Recaller(make).parameters())
+    } | columns
+
+
+experiment = Experiment(
+    __file__,
+    {
+        "distances": DISTANCES,
+        "steps": RECIPE.steps,
+        "systems": {
+            "RNN": partial(by_distance, rnn),
+            "RNN, orthogonal start": partial(by_distance, orthogonal_rnn),
+            "LSTM": partial(by_distance, lstm),
+            "LSTM, forget bias +3": partial(by_distance, remembering_lstm),
+            "self-attention": partial(by_distance, self_attention),
+        },
+    },
+    seeds=(0, 1, 2),
+    minutes=20,
+    processes=2,
+)
