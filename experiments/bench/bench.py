@@ -13,8 +13,9 @@ Medians over nine rounds, as real tokens a second and as the share that each sys
 products reach of the rate at which this machine multiplies large matrices of the same type.
 Each round begins with another system, and each system with a step that is not timed.
 "ahead" is our speed over that of the fastest other, round by round: the median, and the
-middle half; "plain ahead" that of the plain model over the faster `nn.Transformer`. Times are of one machine in one mood: only what is side by side compares; the
-ratios are kept by date. Needs the extra "bench" and a quiet machine.
+middle half; "plain ahead" that of the plain model over the faster `nn.Transformer`. Times
+are of one machine in one mood: only what is side by side compares; the ratios are kept by
+date. Needs the extra "bench" and a quiet machine.
 """
 
 import datetime

@@ -2,8 +2,8 @@
 
 In training the fast twin of a model computes for real positions alone what treats each
 position by itself (`tfbook.fast.packing`). Here it does so, and as if it did not: same
-weights, same batches, those of bench.py, a quarter pads. "gain" is the speed over that with pads, over nine rounds:
-the median, and the middle half; "difference" the largest of the logits. The book's own
+weights, same batches, those of bench.py. "gain" is the speed over that with pads, over nine
+rounds: the median, and the middle half; "difference" the largest of the logits. The book's own
 batches hold sequences of like length: what share of them are pads is counted as well. Needs
 the extra "bench" and a quiet machine.
 """
@@ -21,7 +21,7 @@ from tfbook.pitfalls.patching import patched
 from tfbook.tasks.pronunciation.dictionary import encode_pairs, load_pronunciation
 from tfbook.tasks.pronunciation.training import PRESETS
 
-from .bench import ROUNDS, batch, ours, points, step
+from .bench import ROUNDS, SHORTEST, batch, ours, points, step
 from .timing import middle_half, seconds
 
 
@@ -39,10 +39,11 @@ def farthest(model, source, target):
     return (without - whole)[target[:, :-1] != 0].abs().max().item()
 
 
-def compare(size, length, dtype, dropout):
+def compare(size, length, dtype, dropout, few_pads=False):
     """{"gain": [median, first quartile, third], "difference": of logits}."""
     *shape, tokens = size
-    source, target = batch(tokens, length, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    source, target = batch(tokens, length, generator, SHORTEST[few_pads])
     torch.manual_seed(0)
     model = accelerate(ours(*shape, 0.0)).train()
     difference = farthest(model, source, target)
