@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import math
 
 import pytest
 import torch
@@ -21,9 +22,11 @@ from tfbook import (
     padding_mask,
     sample,
 )
-from tfbook.decoding.stepwise import candidates
+from tfbook.decoding.stepwise import candidates, draw
 from tfbook.model.config import CHOICES
+from tfbook.model.gpt import GPT
 from tfbook.model.layers import InputEmbedding
+from tfbook.tasks.python_source.gpt import END, load_python_gpt
 
 START, STOP, PAD, LONGEST = 1, 2, 0, 19
 SEEDS = (
@@ -163,6 +166,11 @@ def log_probability(model, source, ids, stopped, prefix=(START,)):
     return chosen.sum().item()
 
 
+def own_score(log_probability, n, length_penalty):
+    """What beam search goes by: of n symbols, the stop included."""
+    return log_probability / ((5 + n) / 6) ** length_penalty
+
+
 def everything(model, source, longest, vocab):
     """All (ids, log-probability, symbols): stopped after fewer than `longest`, or cut off there."""
     for n in range(longest + 1):
@@ -190,10 +198,10 @@ def test_a_beam_that_holds_everything_finds_the_best(length_penalty):
     )
     best = beam_search(model, source, START, STOP, longest, 100, length_penalty)
     for row, ids, found in zip(source, best, nbest, strict=True):
-        ranked = sorted(
-            everything(model, row, longest, vocab),
-            key=lambda each: each[1] / ((5 + each[2]) / 6) ** length_penalty,
-            reverse=True,
+        answers = list(everything(model, row, longest, vocab))
+        ranked = sorted(answers, key=lambda each: each[1], reverse=True)
+        best_of_all = max(
+            answers, key=lambda each: own_score(*each[1:], length_penalty)
         )
         assert len(found) == len(ranked) == 1 + 4 + 16 + 64
         for (got, score), (wanted, exact, _) in zip(found, ranked, strict=True):
@@ -201,7 +209,7 @@ def test_a_beam_that_holds_everything_finds_the_best(length_penalty):
             assert score == pytest.approx(
                 exact, abs=1e-5
             )  # scores are kept in float32
-        assert ids.tolist() == (ranked[0][0] + [PAD] * longest)[: ids.numel()]
+        assert ids.tolist() == (best_of_all[0] + [PAD] * longest)[: ids.numel()]
 
 
 def test_the_penalty_chooses_between_short_and_long():
@@ -227,23 +235,22 @@ def test_the_penalty_chooses_between_short_and_long():
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nbest_is_sorted_distinct_and_truly_scored(seed):
-    model, source, beam, penalty = lively(seed=seed), sources(), 4, 0.6
-    found = beam_search_nbest(model, source, START, STOP, LONGEST, beam, penalty)
-    best = beam_search(model, source, START, STOP, LONGEST, beam, penalty)
+    model, source, beam = lively(seed=seed), sources(), 4
+    found = beam_search_nbest(model, source, START, STOP, LONGEST, beam)
+    best = beam_search(model, source, START, STOP, LONGEST, beam)
     assert len(found) == B
     for row, hypotheses, first in zip(source, found, best, strict=True):
-        assert len(hypotheses) == beam
         assert len({tuple(ids.tolist()) for ids, _ in hypotheses}) == beam
-        assert first[: len(hypotheses[0][0])].tolist() == hypotheses[0][0].tolist()
-        assert not first[len(hypotheses[0][0]) :].any()
-        ranks = []
+        scores = [score for _, score in hypotheses]
+        assert scores == sorted(scores, reverse=True) and len(scores) == beam
+        own = {}
         for ids, score in hypotheses:
             stopped = len(ids) < LONGEST
             assert not ids.eq(STOP).any()
             exact = log_probability(model, row[row != PAD], ids.tolist(), stopped)
             assert score == pytest.approx(exact, rel=1e-5)
-            ranks.append(score / ((5 + len(ids) + stopped) / 6) ** penalty)
-        assert ranks == sorted(ranks, reverse=True)
+            own[own_score(score, len(ids) + stopped, 0.6)] = ids.tolist()
+        assert without_pads(first) == own[max(own)]
 
 
 def decoders():
@@ -443,10 +450,11 @@ def test_log_probabilities_of_a_beam_agree_with_the_prefix_given():
             )
 
 
-def naive_beams(model, source, beam, penalty):
-    """One row's beam search in lists, each step from the beginning: what stops among the best
-    `beam` continuations is done, and the best `beam` of those that do not stop go on.
+def naive_finished(model, source, beam):
+    """One row's beam search in lists, each step from the beginning and never ended early: of all
+    continuations the best `beam`, greedy decoding's among them; those that stop are done.
     """
+    greedy = [*naive_greedy(model, source, [START], LONGEST), STOP]
     alive, done = [([], 0.0)], []
     for n in range(1, LONGEST + 1):
         grown = []
@@ -454,35 +462,89 @@ def naive_beams(model, source, beam, penalty):
             logits = model(source[None], torch.tensor([[START, *ids]]))[0, -1]
             after = enumerate(logits.log_softmax(-1).tolist())
             grown += [([*ids, symbol], score + more) for symbol, more in after]
-        grown.sort(key=lambda each: each[1], reverse=True)
-        done += [
-            (ids[:-1], score, n) for ids, score in grown[:beam] if ids[-1] == STOP
-        ]
-        done = done[:beam]
-        if len(done) == beam:
+        grown.sort(key=lambda each: (each[0] == greedy[:n], each[1]), reverse=True)
+        kept = grown[:beam]
+        done += [(ids[:-1], score, n) for ids, score in kept if ids[-1] == STOP]
+        alive = [(ids, score) for ids, score in kept if ids[-1] != STOP]
+        if not alive:
             break
-        alive = [each for each in grown if each[0][-1] != STOP][:beam]
-    if len(done) < beam:
-        done += [(ids, score, LONGEST) for ids, score in alive]
-    done.sort(
-        key=lambda each: each[1] / ((5 + each[2]) / 6) ** penalty, reverse=True
-    )
-    return done[:beam]
+    return done + [(ids, score, LONGEST) for ids, score in alive]
 
 
-@pytest.mark.parametrize("beam", [2, 3, 5])
+def naive_beams(model, source, beam, penalty):
+    """The best `beam` of what is finished, the most probable first."""
+    done = naive_finished(model, source, beam)
+    done.sort(key=lambda each: own_score(*each[1:], penalty), reverse=True)
+    return sorted(done[:beam], key=lambda each: each[1], reverse=True)
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_beam_search_is_the_naive_one(seed, beam):
-    model, source = lively(seed=seed), sources()
-    found = beam_search_nbest(model, source, START, STOP, LONGEST, beam)
-    for row, hypotheses in zip(source, found, strict=True):
-        with torch.no_grad():
-            wanted = naive_beams(model, row[row != PAD], beam, penalty=0.6)
-        assert [ids.tolist() for ids, _ in hypotheses] == [
-            ids for ids, _, _ in wanted
-        ]
-        for (_, score), (_, exact, _) in zip(hypotheses, wanted, strict=True):
-            assert score == pytest.approx(exact, rel=1e-5)
+    """Which never ends early: what ends a row's search early costs no answer."""
+    model, rows = lively(seed=seed), sources()
+    with torch.no_grad():
+        done = [naive_finished(model, row[row != PAD], beam) for row in rows]
+    for penalty in (-2.0, 0.0, 0.6, 2.0):
+        arguments = model, rows, START, STOP, LONGEST, beam, penalty
+        nbest, best = beam_search_nbest(*arguments), beam_search(*arguments)
+        for hypotheses, first, wanted in zip(nbest, best, done, strict=True):
+            wanted.sort(
+                key=lambda each: own_score(*each[1:], penalty), reverse=True
+            )
+            assert without_pads(first) == wanted[0][0]
+            ranked = sorted(wanted[:beam], key=lambda each: each[1], reverse=True)
+            for (ids, score), (same, exact, _) in zip(
+                hypotheses, ranked, strict=True
+            ):
+                assert ids.tolist() == same
+                assert score == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5])
+def test_no_answer_scores_below_greedy_decodings(beam):
+    """A plain beam search drops the greedy sequence where others look better for a while."""
+    better = 0
+    for seed, penalty in itertools.product(range(6), (-2.0, 0.0, 0.6, 2.0)):
+        model, source = lively(seed=seed), sources()
+        greedy = greedy_decode(model, source, START, STOP, LONGEST)
+        found = beam_search(model, source, START, STOP, LONGEST, beam, penalty)
+        for row, *answers in zip(source, greedy, found, strict=True):
+            scores = []
+            for ids in map(without_pads, answers):
+                stopped = len(ids) < LONGEST
+                exact = log_probability(model, row[row != PAD], ids, stopped)
+                scores.append(own_score(exact, len(ids) + stopped, penalty))
+            assert scores[1] >= scores[0] - 1e-9
+            better += scores[1] > scores[0] + 1e-9
+    assert (better > 0) == (beam > 1)
+
+
+def test_a_search_ends_when_nothing_living_can_win():
+    """The stop has nearly all probability at once: one pass, though one of four has finished."""
+    model, passes = build(Transformer), []
+
+    def nearly_always_stop(layer, arguments, logits):
+        passes.append(len(logits))
+        return logits.index_fill(-1, torch.tensor([STOP]), 30.0)
+
+    model.output.register_forward_hook(nearly_always_stop)
+    for penalty in (-1.0, 0.0, 0.6):
+        found = beam_search(model, sources(), START, STOP, LONGEST, 4, penalty)
+        assert found.tolist() == [[PAD]] * B and passes == [4 * B]
+        passes.clear()
+    # for a longer list, and where length counts for more than any probability, it goes on
+    beam_search_nbest(model, sources(), START, STOP, LONGEST, 4)
+    assert 1 < len(passes) < LONGEST
+    passes.clear()
+    beam_search(model, sources(), START, STOP, LONGEST, 4, 60.0)
+    assert len(passes) == LONGEST
+
+
+@pytest.mark.parametrize("penalty", [math.inf, -math.inf, math.nan, 1e3, -1e3])
+def test_a_penalty_beyond_what_floats_hold(penalty):
+    with pytest.raises(ValueError, match=f"^length_penalty must .*got {penalty}"):
+        beam_search(build(Transformer), sources(), START, STOP, 5, 4, penalty)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -579,11 +641,147 @@ def test_among_equals_the_first_is_drawn():
     assert ids[0].tolist() == list(range(5_000))
 
 
-def test_a_beam_without_any_chance_says_so():
-    model = build(Transformer)
+@pytest.mark.parametrize("decode", all_decoders())
+@pytest.mark.parametrize(
+    ("value", "symbols"),
+    [
+        (math.nan, [5]),
+        (math.nan, [STOP]),
+        (math.inf, [5]),
+        (-math.inf, [*range(V)]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("longest", [1, 5])
+def test_logits_that_are_not_finite_are_refused(decode, value, symbols, longest):
+    """Even in a single row, and from the first step on or in the last one."""
+    model = lively()
+
+    def broken(layer, arguments, logits):
+        logits[-1, -1, symbols] = value
+        return logits
+
+    model.output.register_forward_hook(broken)
+    with pytest.raises(ValueError, match=r"^model must give finite logits, got"):
+        decode(model, sources(), START, -1, longest)
+
+
+def test_symbols_that_a_model_rules_out_are_never_chosen():
+    model = lively()
+
+    def without_some(layer, arguments, logits):
+        return logits.index_fill(-1, torch.tensor([4, 7, STOP]), -math.inf)
+
+    model.output.register_forward_hook(without_some)
+    for decode in (greedy_decode, beam_search, sample):
+        found = decode(model, sources(), START, STOP, LONGEST)
+        assert found.shape == (B, LONGEST)
+        assert not torch.isin(found, torch.tensor([4, 7, STOP])).any()
+    for hypotheses in beam_search_nbest(model, sources(), START, STOP, 1, V):
+        assert len(hypotheses) == V - 3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-320, 1e-40, 1e-38, 1e-9])
+def test_the_limit_of_low_temperatures_is_greedy(temperature, dtype):
+    generator = torch.Generator().manual_seed(0)
+    rows = [torch.randperm(31, generator=generator) for _ in range(5)]
+    logits = torch.stack(rows).to(dtype)  # no two of a row are equal
+    logits = torch.cat((logits, logits - 100, logits * 1e4, logits * 1e-4))
+    logits[:, 3] = -math.inf
+    assert torch.equal(draw(logits, temperature), logits.argmax(-1))
+    model, source = lively(seed=5).to(dtype), sources()
+    wanted = greedy_decode(model, source, START, STOP, LONGEST)
+    found = sample(model, source, START, STOP, LONGEST, temperature)
+    assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "temperature", [math.inf, -math.inf, math.nan, 10**39, -1.0]
+)
+def test_a_temperature_without_a_limit_is_refused(temperature):
+    with pytest.raises(ValueError, match=f"^temperature must be .*{temperature}"):
+        sample(build(Transformer), sources(), START, STOP, 5, temperature)
+
+
+def test_the_highest_temperature_draws_evenly():
+    logits = torch.tensor([[-1e30, 0.0, 1e30, -math.inf]])
+    chances, _ = candidates(logits, temperature=3e38)
+    assert torch.allclose(chances, torch.tensor([[1 / 3, 1 / 3, 1 / 3, 0.0]]))
+
+
+@pytest.mark.parametrize("top_p", [1e-320, 1e-40, 1e-9])
+def test_the_smallest_top_p_leaves_the_most_probable(top_p):
+    logits = torch.randn(7, 31, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(draw(logits, top_p=top_p), logits.argmax(-1))
+
+
+PROMPTS_WITH_PADS = {
+    "left": [[12, 12, 12, 4, 5], [1, 2, 3, 4, 5]],
+    "left by one": [[12, 2, 3, 4, 5], [1, 2, 3, 4, 5]],
+    "right": [[4, 5, 12, 12, 12], [1, 2, 3, 4, 5]],
+    "right by one": [[1, 2, 3, 4, 12], [1, 2, 3, 4, 5]],
+    "left, one row": [[12, 12, 4, 5]],
+    "right, one row": [4, 5, 12, 12],
+    "left, all rows": [[12, 12, 12, 4], [12, 12, 3, 4]],
+    "nothing else": [12, 12],
+}
+
+
+@POSITIONS
+@pytest.mark.parametrize("name", PROMPTS_WITH_PADS)
+def test_padded_prompts_are_refused(name, positions):
+    model = lively(GPT, positions=positions, pad=V - 1)
+    for decode in all_decoders():
+        with pytest.raises(
+            ValueError, match=r"^start must .*without padding: .*pads \(id 12\) in"
+        ):
+            decode(model, None, PROMPTS_WITH_PADS[name], STOP, 5)
+
+
+@POSITIONS
+@pytest.mark.parametrize(
+    "start",
+    [
+        12,
+        [12, 4, 5],
+        [4, 5, 12],
+        [4, 12, 5],
+        [4, 12, 12, 5],
+        [[12], [12]],
+        [[12, 4], [12, 5]],
+        [[4, 12, 6], [7, 8, 9]],
+    ],
+    ids=str,
+)
+def test_a_pad_may_be_a_symbol_of_a_prompt(start, positions):
+    """As the end of a text is for GPT-2, which has no other pad."""
+    model = lively(GPT, positions=positions, pad=V - 1)
+    rows = torch.atleast_2d(torch.tensor(start)).tolist()
     with torch.no_grad():
-        model.output.weight.fill_(float("nan"))
-    with pytest.raises(
-        ValueError, match=r"^model must give finite logits, got none"
+        wanted = [naive_greedy(model, None, row, 7) for row in rows]
+    for found in (
+        greedy_decode(model, None, start, STOP, 7),
+        greedy_decode(model, None, start, STOP, 7, cache=False),
+        beam_search(model, None, start, STOP, 7, beam=1),
+        sample(model, None, start, STOP, 7, top_k=1),
     ):
-        beam_search(model, sources(), START, STOP, LONGEST)
+        for ids, answer in zip(found.tolist(), wanted, strict=True):
+            assert ids == (answer + [12] * 7)[: len(ids)]
+
+
+def test_an_encoder_decoder_may_start_with_its_pad():
+    model, source = lively(), sources()
+    with torch.no_grad():
+        wanted = [naive_greedy(model, row[row != PAD], [PAD], 7) for row in source]
+    found = greedy_decode(model, source, PAD, STOP, 7)
+    assert [without_pads(row) for row in found] == wanted
+
+
+def test_the_python_writer_starts_with_the_end_of_a_file():
+    model, _ = load_python_gpt()
+    alone = greedy_decode(model, None, END, END, 5)
+    assert alone.shape == (1, 5) and (alone != END).any()
+    text = torch.tensor([[END, *alone[0].tolist()]])
+    with torch.no_grad():
+        assert torch.equal(model(text)[:, :-1].argmax(-1), alone)

@@ -6,8 +6,10 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from tfbook import Transformer, TransformerConfig
+from tfbook import Transformer, TransformerConfig, beam_search, greedy_decode
+from tfbook.data.batching import pad_batch
 from tfbook.metrics import error_rates
 from tfbook.tasks.pronunciation import (
     MostFrequentSound,
@@ -106,13 +108,47 @@ def test_nbest_are_different_and_sorted(shipped):
     assert len({tuple(phones) for phones, _ in found}) == 5
     said = {phone.rstrip("012") for phones, _ in found for phone in phones}
     assert said <= set(PHONES)
-    ranks = [score / ((6 + len(phones)) / 6) ** 0.6 for phones, score in found]
-    assert (
-        ranks == sorted(ranks, reverse=True)
-        and max(score for _, score in found) < 0
-    )
+    scores = [score for _, score in found]
+    assert scores == sorted(scores, reverse=True) and scores[0] < 0
     again = shipped.pronounce("record", beam=5, nbest=2, stress=shipped.stressed)
     assert again == found[:2]
+
+
+@pytest.mark.parametrize("stress", [True, False])
+def test_the_order_is_that_of_the_numbers(shipped, stress):
+    """Which are printed. A score that divides by the length would put others first."""
+    words = ["bujumbura", "barbeque", *some_words(40)]
+    answers = shipped.pronounce_all(words, beam=4, nbest=4, stress=stress)
+    for found in answers:
+        scores = [score for _, score in found]
+        assert scores == sorted(scores, reverse=True)
+
+
+def scores_of(model, source, ids, length_penalty=0.6):
+    """By which beam search ranks what it or greedy decoding returned, stops included: (B,)."""
+    n = (ids != 0).sum(dim=1)  # symbols before the stop
+    stops = torch.arange(ids.size(1) + 1) == n[:, None]
+    target = F.pad(ids, (0, 1)).masked_fill(stops, 2)  # (B, T + 1)
+    with torch.no_grad():
+        logits = model(source, F.pad(target, (1, 0), value=1)[:, :-1])
+    picked = logits.log_softmax(-1).gather(-1, target[..., None])[
+        ..., 0
+    ]  # (B, T + 1)
+    log_probabilities = picked.masked_fill(target == 0, 0.0).sum(dim=1)
+    return log_probabilities / ((5 + n + 1) / 6) ** length_penalty
+
+
+@pytest.mark.parametrize("beam", [2, 4, 8])
+def test_a_beam_is_never_worse_than_greedy_decoding(shipped, beam):
+    """By its own score. "barbeque" was: its row ended when `beam` worse answers had stopped."""
+    words = ["barbeque", *some_words(200)]
+    source = pad_batch([LETTERS.encode(word) for word in words])
+    greedy = greedy_decode(shipped.model, source, 1, 2, 64)
+    found = beam_search(shipped.model, source, 1, 2, 64, beam)
+    gain = scores_of(shipped.model, source, found) - scores_of(
+        shipped.model, source, greedy
+    )
+    assert gain.min() > -1e-5 and gain.max() > 0.01
 
 
 def test_log_probability_is_the_models(shipped):

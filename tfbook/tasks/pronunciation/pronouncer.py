@@ -31,7 +31,8 @@ class Pronouncer:
         self.stressed = self.sounds is STRESSED_SOUNDS
 
     def pronounce(self, word, beam=4, nbest=1, stress=False):
-        """The `nbest` best pronunciations: [(phones, log-probability in nats)].
+        """The `nbest` most probable pronunciations that a beam search finds, the most
+        probable first: [(phones, log-probability in nats)].
 
         word: letters a to z, in any case. beam: sequences kept side by side, at
         least nbest. stress: keep the digits of the vowels; without them, answers that
@@ -59,14 +60,15 @@ class Pronouncer:
             batch = by_length[first : first + 128]
             source = pad_batch([encoded[i] for i in batch])  # (B, S)
             source = source.to(next(self.model.parameters()).device)
-            found = beam_search_nbest(self.model, source, START, STOP, limit, beam)
-            for i, hypotheses in zip(batch, found, strict=True):
-                said = [
-                    (self.sounds.decode(ids), score) for ids, score in hypotheses
-                ]
+            # the most probable are asked for: no bonus for length
+            hypotheses = beam_search_nbest(
+                self.model, source, START, STOP, limit, beam, length_penalty=0.0
+            )
+            for i, pairs in zip(batch, hypotheses, strict=True):
+                decoded = [(self.sounds.decode(ids), score) for ids, score in pairs]
                 if self.stressed and not stress:
-                    said = without_stress(said)
-                answers[i] = said[:nbest]
+                    decoded = without_stress(decoded)
+                answers[i] = decoded[:nbest]
         return answers
 
     def score(self, words, beam=4, stress=False):
@@ -75,20 +77,19 @@ class Pronouncer:
         return error_rates([found[0][0] for found in answers], list(words.values()))
 
 
-def without_stress(said):
-    """[(phones, log-probability)] without stress digits, the best first: what becomes
-    equal is one answer, its probability the sum.
+def without_stress(answers):
+    """[(phones, log-probability)] without stress digits, the most probable first: those
+    that become equal are one answer, its probability their sum.
     """
     merged = {}
-    for phones, score in said:
+    for phones, score in answers:
         phones = tuple(phone.rstrip("012") for phone in phones)
         merged.setdefault(phones, []).append(score)
-    sums = {
-        phones: torch.tensor(scores).logsumexp(0).item()
+    sums = [
+        (list(phones), torch.tensor(scores).logsumexp(0).item())
         for phones, scores in merged.items()
-    }
-    answers = [(list(phones), score) for phones, score in sums.items()]
-    return sorted(answers, key=lambda answer: -answer[1])
+    ]
+    return sorted(sums, key=lambda answer: answer[1], reverse=True)
 
 
 def check_word(word, limit=None):
