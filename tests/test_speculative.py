@@ -1,5 +1,6 @@
 """Speculative decoding: whatever is guessed, the answer is greedy decoding's."""
 
+import math
 import random
 
 import pytest
@@ -151,6 +152,16 @@ def test_several_rows_are_refused(rows):
     start = symbols(T, V)[: rows["start"]]
     with pytest.raises(ValueError, match="source and start must have 1 row, got"):
         speculative_decode(model, source, start, STOP, 5, lambda said: [])
+
+
+def test_logits_that_are_not_finite_are_refused():
+    model, source = lively(), symbols(S, SOURCE_VOCAB)[:1]
+    with torch.no_grad():
+        model.output.weight[5] = math.nan
+    with pytest.raises(
+        ValueError, match=r"^model must give finite logits, got nan"
+    ):
+        speculative_decode(model, source, START, STOP, 5, lambda said: [3, 4])
 
 
 @pytest.mark.parametrize("layers", [1, 2])

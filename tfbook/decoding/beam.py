@@ -127,11 +127,10 @@ class Beams:
         self.finished = [[] for _ in self.rows]
         self.ids = prefix.new_empty(len(prefix) * beam, 0, dtype=torch.int64)
         # the sequences of a row start out the same: only the first counts
-        scores = torch.full((len(prefix), beam), -math.inf, device=prefix.device)
-        scores[:, 0] = 0.0
-        self.scores = scores
+        start = torch.tensor([0.0] + [-math.inf] * (beam - 1), device=prefix.device)
+        self.scores = start.repeat(len(prefix), 1)  # (B, beam)
         # ranks the greedy sequence first, for as long as it lives
-        self.bonus = torch.full_like(scores[:, :1], math.inf)  # (B, 1)
+        self.bonus = torch.full_like(self.scores[:, :1], math.inf)  # (B, 1)
 
     def extend(self, logits: Float[Tensor, "N V"], stop) -> Int[Tensor, " M"]:
         """Append one symbol to the sequences, from logits (B·beam, V).
@@ -152,7 +151,7 @@ class Beams:
         self.scores = scores.masked_fill(ended, -math.inf)  # (B, beam)
         self.bonus = self.bonus.masked_fill(ended[:, :1], 0.0)  # (B, 1)
         self.ids = ids.flatten(0, 1)  # (B·beam, length)
-        return self._drop_rows(parents).flatten()
+        return self._drop_rows(parents).flatten()  # (B·beam,)
 
     def _best_continuations(self, logits):
         """Of all continuations of a row the `beam` most probable, among them in any

@@ -88,6 +88,6 @@ def check_prompt(start, model) -> Int[Tensor, "B T"]:
 
 def check_logits(largest: Float[Tensor, "..."]) -> None:
     """Raise ValueError unless the largest logit of each position is finite."""
-    for logit in largest.flatten().tolist():
+    for logit in largest.flatten().tolist():  # (N,)
         if not math.isfinite(logit):
             raise ValueError(f"model must give finite logits, got {logit}")
