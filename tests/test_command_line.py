@@ -241,6 +241,7 @@ def test_a_training_goes_on_in_its_own_dtype(
     [
         (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--steps", "-3"], "got -3"),
+        (["--seed", str(2**64)], f"seed must fit into 64 bits, got {2**64}"),
     ],
 )
 def test_impossible_trainings_are_one_line(options, piece, tmp_path, capsys):

@@ -64,9 +64,11 @@ def train_pronouncer(
     `train`. start: a folder whose weights are the first ones, for a further stage
     with a schedule of its own. steps: instead of the preset's. dtype: of the weights
     in training, "float32" or "float64"; in 64 bits nothing is multiplied in 16. Returns
-    the card. Raises ValueError when steps is below 1 or start's model has another
-    size, and what `preset`, `train` and `load_pronouncer` raise.
+    the card. Raises ValueError when steps is below 1, seed has more than 64 bits or start's
+    model has another size, and what `preset`, `train` and `load_pronouncer` raise.
     """
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed must fit into 64 bits, got {seed}")
     # an impossible folder fails before the work
     Path(folder).mkdir(parents=True, exist_ok=True)
     recipe = _recipe(name, steps, dtype)
