@@ -336,7 +336,8 @@ def imports_downward(source):
 def circles(sources):
     """Modules that import each other, directly or through others, as sentences."""
     imported = {
-        source.name: machinery.stamps.imports(source.tree, source.name) - {source.name}
+        source.name: machinery.stamps.imports(source.tree, source.name)
+        - {source.name}
         for source in sources
         if source.name != "tfbook"
     }
@@ -496,7 +497,7 @@ def test_every_test_starts_from_the_same_seed():
     )
 
 
-# The contract of DESIGN.md
+# The contract: names that readers, exercises and other programs rely on
 
 CONTRACT = {
     "scaled_dot_product_attention": "query, key, value, mask=None, dropout=0.0",
