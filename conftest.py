@@ -47,6 +47,7 @@ SLOW_TESTS = [
     "test_top_k_and_top_p_keep_the_most_probable",
     "test_two_lessons_run_side_by_side",
     "test_variants_are_the_dictionarys_without_repetition",
+    "test_what_a_lesson_runs_is_what_it_reaches",
     "test_who_needs_an_extra_is_listed",
 ]
 

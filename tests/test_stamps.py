@@ -2,7 +2,10 @@
 
 import ast
 import importlib
+import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,7 +49,8 @@ class Layer(Base):
 ''',
     "tfbook/model/masks.py": "def keep(x):\n    return x\n\ndef drop(x):\n    return -x\n",
     "tfbook/tasks/__init__.py": "",
-    "tfbook/tasks/senses.py": "words = 'a'\nother = 'b'\nSIZES = {}\nSIZES['cpu'] = 1\n",
+    "tfbook/tasks/senses.py": "words = 'a'\nother = 'b'\nSIZES = {}\nSIZES['cpu'] = 1\n"
+    "twice = 3\ntwice = twice + 4\n",
     "tfbook/tasks/speech.py": """
 from tfbook.weights.stored import load
 
@@ -109,6 +113,12 @@ def classes(base):
 
 def text_of(function):
     return function.__doc__
+
+def by_name():
+    return find("tfbook.tasks.senses", "other")
+
+def of_here(name):
+    return globals()[name]
 """,
     "experiments/results/long.json": "{}",
     "experiments/4-code/results/deep.json": "{}",
@@ -149,6 +159,8 @@ def moves(house, code, file, old, new):
         ("from tfbook.tasks import senses\nsenses.words", SENSES, "'a'", "'c'"),
         ("from tfbook import senses as s\ns.words", SENSES, "'a'", "'c'"),
         ("from tfbook.tasks.senses import SIZES", SENSES, "] = 1", "] = 2"),
+        ("from tfbook.tasks.senses import twice", SENSES, "= 3", "= 5"),
+        ("from tfbook.tasks.senses import twice", SENSES, "+ 4", "+ 5"),
         ("from tfbook.model import Layer", MASKS, "return x", "return +x"),
         ("from tfbook.tasks.speech import late", MASKS, "-x", "x"),
         # bases, fields and decorators
@@ -168,12 +180,17 @@ def moves(house, code, file, old, new):
         ("from tfbook.finders import classes", SENSES, "'b'", "'c'"),
         ("import importlib\nimportlib.import_module(x)", SENSES, "'b'", "'c'"),
         ("f('tfbook.tasks.senses')", SENSES, "'b'", "'c'"),
+        ("import tfbook.tasks\nvars(tfbook.tasks)", SENSES, "'b'", "'c'"),
+        ("from tfbook.finders import by_name", SENSES, "'b'", "'c'"),
+        ("from tfbook.finders import of_here", "tfbook/finders.py", "(text)", "(+text)"),
         ("from tfbook import pitfalls\npitfalls.future()", *(
             "tfbook/pitfalls/leaks.py", "pass", "return 1")),
         ("from tfbook.pitfalls import BUGS", *(
             "tfbook/pitfalls/leaks.py", "pass", "return 1")),
         ("from tfbook import look\nprint(look.__doc__)", LAYERS, "all of", "half"),
         ("from tfbook.finders import text_of\nfrom tfbook import look", *(
+            LAYERS, "all of", "half")),
+        ("from tfbook import look\nfrom inspect import getsource\ngetsource(look)", *(
             LAYERS, "all of", "half")),
         # what runs when a module is imported
         ("from tfbook.plugs import idle", "tfbook/plugs.py", "threads(1)", "threads(2)"),
@@ -242,6 +259,25 @@ def test_it_moves_with_the_code_and_refuses_what_is_none(house):
     assert stamps.stamp("print(1)") != stamps.stamp("print(2)")
     with pytest.raises(SyntaxError):
         stamps.stamp("print(")
+
+
+@pytest.mark.parametrize(
+    "code, module, wanted",
+    [
+        ("from tfbook import look, senses", "", "model.layers tasks.senses"),
+        ("from .layers import Layer", "tfbook.model", "model.layers"),
+        ("from .layers import Layer", "tfbook.model.masks", "model.layers"),
+        ("from tfbook.model import masks", "", "model.masks"),
+        ("import tfbook.plot as plot, torch", "", "plot"),
+        ("from tfbook.tasks.senses import *", "", "tasks.senses"),
+        ("from torch import nn", "", ""),
+    ],
+)
+def test_imports_lead_to_the_module_that_defines_a_name(
+    house, code, module, wanted
+):
+    found = stamps.imports(ast.parse(code), module)
+    assert found == {f"tfbook.{name}" for name in wanted.split()}
 
 
 # The package and its lessons
@@ -321,6 +357,46 @@ def test_the_body_of_a_function_makes_those_stale_that_reach_it():
     assert not {"2-concepts/1-recurrence", "4-code/9-images"} & stale
 
 
+PROFILE = """
+import importlib, json, sys
+code, modules = json.load(sys.stdin)
+for module in modules:
+    importlib.import_module(module)
+ran = set()
+
+def profile(frame, event, _):
+    name = frame.f_code.co_qualname.split(".")[0]
+    if not frame.f_code.co_filename.startswith("<") and not name.startswith("<"):
+        ran.add((frame.f_globals.get("__name__"), name))
+
+sys.setprofile(profile)
+exec(compile(code, "lesson", "exec"), {"__name__": "__main__"})
+sys.setprofile(None)
+print("\\n" + json.dumps([pair for pair in ran if str(pair[0]).startswith("tfbook")]))
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["3-algorithm/2-five-steps", "4-code/1-article-example"]
+)
+def test_what_a_lesson_runs_is_what_it_reaches(name):
+    reach = stamps.Reach.of(
+        CODES[name], stamps.package(tuple(sorted(TEXTS.items())))
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROFILE],
+        input=json.dumps([CODES[name], sorted(reach.loaded - {"tfbook.__main__"})]),
+        cwd=ROOT / "book" / name.partition("/")[0],
+        env={**os.environ, "MPLBACKEND": "agg", "TFBOOK_SCALE": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    ran = {tuple(pair) for pair in json.loads(run.stdout.splitlines()[-1])}
+    counted = {(module, name) for module, name, _ in reach.parts}
+    assert len(ran) > 10 and ran <= counted, ran - counted
+
+
 def test_weights_are_reached_by_those_that_load_them():
     package = stamps.package(tuple(sorted(TEXTS.items())))
     for loader, weights in [
@@ -339,7 +415,7 @@ def test_weights_are_reached_by_those_that_load_them():
 def test_the_package_does_nothing_that_stamps_do_not_follow():
     dark = re.compile(
         r"__init_subclass__|__set_name__|metaclass=|singledispatch|get_type_hints"
-        r"|__annotations__|inspect\.signature|sys\.modules|importlib\.resources|__path__"
+        r"|__annotations__|sys\.modules|importlib\.resources|__path__"
     )
     known = {"tfbook/pitfalls/patching.py": {"sys.modules"}}
     for path, text in TEXTS.items():
