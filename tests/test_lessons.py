@@ -705,7 +705,9 @@ def test_a_lesson_that_is_none_is_refused(name):
         machinery.select(LESSONS, [name])
 
 
-def test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again(lesson):
+def test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again(lesson, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("TFBOOK_SCALE", "gpu")
     save(
         lesson,
         "import os\nprint(os.environ['TFBOOK_SCALE'], os.environ['OMP_NUM_THREADS'])",

@@ -182,7 +182,7 @@ def moves(house, code, file, old, new):
         ("f('tfbook.tasks.senses')", SENSES, "'b'", "'c'"),
         ("import tfbook.tasks\nvars(tfbook.tasks)", SENSES, "'b'", "'c'"),
         ("from tfbook.finders import by_name", SENSES, "'b'", "'c'"),
-        ("from tfbook.finders import of_here", "tfbook/finders.py", "(text)", "(+text)"),
+        ("from tfbook.finders import of_here", "tfbook/finders.py", "eval(text)", "eval(+text)"),
         ("from tfbook import pitfalls\npitfalls.future()", *(
             "tfbook/pitfalls/leaks.py", "pass", "return 1")),
         ("from tfbook.pitfalls import BUGS", *(
