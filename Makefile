@@ -11,19 +11,45 @@ PY = .venv/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check install
 INSTALLED = .venv/.installed
 
-.PHONY: book test lessons extras bench experiments lab test-gpu clean help
+# One thread each, two side by side: what is stored and what is compared was computed alike.
+ALIKE = TFBOOK_SCALE=cpu OMP_NUM_THREADS=1
+SIDE_BY_SIDE = -n 2 --dist loadfile
+NBVAL = --nbval --nbval-current-env --nbval-cell-timeout=600
+# The notebooks that LESSON names, as in 3.2 or 2-five-steps; a page "Deeper" has its lesson's number.
+NAMED = $(wildcard book/$(subst .,-*/,$(LESSON))-*.ipynb book/*/$(LESSON:.ipynb=).ipynb)
+NOTEBOOKS = $(or $(NAMED),$(error LESSON must be a lesson's number or the name of its file, got $(LESSON)))
+LABELS = $(patsubst book/%.ipynb,%,$(NOTEBOOKS))
+
+define LINT
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	@! grep -q '^\[tool.ty' pyproject.toml || $(PY) -m ty check
+endef
+
+.PHONY: book check test lessons extras bench experiments lab test-gpu clean help
 
 book: $(INSTALLED)  ## build the site into _build/html (the default)
 	.venv/bin/jupyter-book build . --all -n -W --keep-going -q
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
-test: $(INSTALLED)  ## lint, unit tests and the site's build, then every notebook against its stored outputs
-	$(PY) -m ruff check .
-	TFBOOK_SCALE=cpu OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
-	TFBOOK_SCALE=cpu $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
+check: $(INSTALLED)  ## lint, types and the quick tests, in a minute; with LESSON=3.2 that lesson and the site instead
+ifdef LESSON
+	$(PY) book/_ext/lessons.py --check $(NOTEBOOKS)
+	$(PY) -m pytest -q tests/test_lessons.py -k "$(subst $() $(), or ,$(LABELS))"
+	$(ALIKE) $(PY) -m pytest -q $(NBVAL) $(NOTEBOOKS)
+	.venv/bin/jupyter-book build . -n -W --keep-going -q
+else
+	$(LINT)
+	$(ALIKE) $(PY) -m pytest -q $(SIDE_BY_SIDE) -m "not slow"
+endif
 
-lessons: $(INSTALLED)  ## re-execute the lessons whose code, library or data changed
-	TFBOOK_SCALE=cpu $(PY) book/_ext/lessons.py
+test: $(INSTALLED)  ## lint, types, all tests and the site's build, then every notebook against its stored outputs
+	$(LINT)
+	$(ALIKE) $(PY) -m pytest $(SIDE_BY_SIDE)
+	$(ALIKE) $(PY) -m pytest $(SIDE_BY_SIDE) $(NBVAL) book
+
+lessons: $(INSTALLED)  ## re-execute the lessons whose code, or what it reaches, has changed
+	$(PY) book/_ext/lessons.py
 
 extras: $(INSTALLED)  ## a voice (eSpeak NG, GPL) and others' weights, for lessons 4.10 and 4.11
 	$(PIP) --quiet --no-deps $$($(PY) -c "import tomllib; found = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*found['sound'], *found['pretrained'])")

@@ -1,6 +1,7 @@
-"""What needs an optional package is left out where that package is not, and said to be.
+"""Which tests are slow, and which need an optional package.
 
-With TFBOOK_EXTRAS=required, as where all extras are installed, a missing one is an error.
+What needs an optional package is left out where that package is not, and said to be. With
+TFBOOK_EXTRAS=required, as where all extras are installed, a missing one is an error.
 """
 
 import importlib.util
@@ -19,6 +20,44 @@ NEEDS = {  # a part of a test's name: the extras it needs
     "test_minilm": ["pretrained"],
     "test_whisper": ["pretrained"],
 }
+
+# Slow is a test that takes more than half a second on one core, or a file most of whose time goes
+# into such tests: they build the site, train, read all of a data set, or start other programs.
+# `make check` leaves them out and `make test` runs them. To find new ones: --durations=20
+SLOW_FILES = """baselines checkpoint command_line experiments fashion make minilm pronounce_command
+    pronouncer pronouncer_training python_gpt python_source rules sequence_lstm site
+    speech_listener trained_scores training whisper whisper_times""".split()
+SLOW_TESTS = [
+    "test_a_beam_search_is_the_naive_one",
+    "test_a_check_makes_its_own_lesson_stale",
+    "test_a_narrow_window_cannot_tell",
+    "test_a_preset_makes_those_stale_that_name_it",
+    "test_a_run_that_fails_writes_nothing",
+    "test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again",
+    "test_an_addition_makes_no_lesson_stale",
+    "test_checks_cost_less_than_2_percent_of_a_training_step",
+    "test_code_is_cut_as_tokenizers_cuts_it",
+    "test_it_learns_what_it_was_not_taught",
+    "test_no_code_that_nothing_reaches",
+    "test_real_words_fit_the_pronunciation_batches",
+    "test_symbols_are_drawn_as_often_as_they_are_probable",
+    "test_the_command_prints_what_is_shown",
+    "test_the_body_of_a_function_makes_those_stale_that_reach_it",
+    "test_the_pages_are_random_and_the_same_in_every_run",
+    "test_top_k_and_top_p_keep_the_most_probable",
+    "test_two_lessons_run_side_by_side",
+    "test_variants_are_the_dictionarys_without_repetition",
+    "test_what_a_lesson_runs_is_what_it_reaches",
+    "test_who_needs_an_extra_is_listed",
+]
+
+
+def is_slow(item):
+    """Whether `make check` leaves a test out."""
+    file, _, test = item.nodeid.partition("[")[0].rpartition("::")
+    return (
+        any(f"test_{name}.py" in file for name in SLOW_FILES) or test in SLOW_TESTS
+    )
 
 
 def missing():
@@ -57,8 +96,12 @@ def pytest_report_header(config):
         )
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by the marker
 def pytest_collection_modifyitems(config, items):
     absent = missing()
     if out := [item for item in items if needs(item.nodeid, absent)]:
         items[:] = [item for item in items if item not in out]
         config.hook.pytest_deselected(items=out)
+    for item in items:
+        if is_slow(item):
+            item.add_marker("slow")

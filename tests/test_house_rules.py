@@ -324,7 +324,7 @@ def imports_downward(source):
     if tier_of(source.room) is None:
         yield f"{source.name} is in no room of {TIERS}"
         return
-    for module in sorted(machinery.imports(source.tree, source.name)):
+    for module in sorted(machinery.stamps.imports(source.tree, source.name)):
         tier = tier_of(room_of(module))
         if tier is None or tier > tier_of(source.room):
             yield f"{source.name} imports {module}, which is not above it"
@@ -342,7 +342,8 @@ def imports_downward(source):
 def circles(sources):
     """Modules that import each other, directly or through others, as sentences."""
     imported = {
-        source.name: machinery.imports(source.tree, source.name) - {source.name}
+        source.name: machinery.stamps.imports(source.tree, source.name)
+        - {source.name}
         for source in sources
         if source.name != "tfbook"
     }
@@ -502,7 +503,7 @@ def test_every_test_starts_from_the_same_seed():
     )
 
 
-# The contract of DESIGN.md
+# The contract: names that readers, exercises and other programs rely on
 
 CONTRACT = {
     "scaled_dot_product_attention": "query, key, value, mask=None, dropout=0.0",

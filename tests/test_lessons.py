@@ -52,8 +52,7 @@ class Lesson:
         self.code = [cell for cell in self.cells if cell.cell_type == "code"]
         prose = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
         self.markdown = "\n\n".join(prose)
-        folder, stem = self.path.parent.name, self.path.stem
-        self.number = f"{folder.partition('-')[0]}.{stem.partition('-')[0]}"
+        self.number = machinery.number(self.path)
 
     def after(self, cell):
         """The cells that follow this one."""
@@ -667,36 +666,15 @@ def test_breaches_of_the_book_are_found():
     assert list(book_rules([first]))
 
 
-# The stamp and the run
+# Runs
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A small repository with a package, and a lesson that imports from it."""
-    files = {
-        "requirements.txt": "torch==2.0.0\nnumpy\n",
-        "tfbook/__init__.py": "from tfbook.used import f\nfrom tfbook.unused import g\n",
-        "tfbook/used.py": '"""One."""\nfrom .deep import h\n\ndef f():\n    """Two."""\n    h()\n',
-        "tfbook/unused.py": "def g():\n    pass\n",
-        "tfbook/deep/__init__.py": "from tfbook.deep.down import h\n",
-        "tfbook/deep/down.py": "def h():\n    pass\n",
-        "tfbook/plot.py": "",
-        "tfbook/book.mplstyle": "a: 1\n",
-        "tfbook/tasks/pronunciation/training.py": "def load():\n    pass\n",
-        "tfbook/weights/pronouncer.json": "{}",
-        "tfbook/weights/python_gpt.json": "{}",
-        "experiments/results/long.json": "{}",
-        "experiments/results/other.json": "{}",
-    }
-    for name, text in files.items():
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(machinery, "ROOT", tmp_path)
+def lesson(tmp_path):
+    """The path of a lesson of two cells, in a book of its own."""
     path = tmp_path / "book" / "4-code" / "1-sums.ipynb"
     path.parent.mkdir(parents=True)
-    imports = "from tfbook import f, plot\nfrom tfbook.tasks.pronunciation.training import load"
-    save(path, imports, "results = 'experiments/results/long.json'", "print(2)")
+    save(path, "print(2)")
     return path
 
 
@@ -706,68 +684,70 @@ def save(path, *sources):
 
 
 @pytest.mark.parametrize(
-    "file, old, new, changes",
+    "name, labels",
     [
-        ("tfbook/used.py", "h()", "h(); h()", True),
-        ("tfbook/used.py", "Two.", "Two,\n    and three.", False),
-        ("tfbook/deep/down.py", "pass", "return 1", True),
-        ("tfbook/unused.py", "pass", "return 1", False),
-        ("tfbook/book.mplstyle", "1", "2", True),
-        ("tfbook/weights/pronouncer.json", "{}", "[]", True),
-        ("tfbook/weights/python_gpt.json", "{}", "[]", False),
-        ("experiments/results/long.json", "{}", "[]", True),
-        ("experiments/results/other.json", "{}", "[]", False),
-        ("requirements.txt", "torch==2.0.0", "torch==2.0.1", True),
-        ("requirements.txt", "numpy", "numpy==2", False),
-        ("book/4-code/1-sums.ipynb", "print(2)", "print(3)", True),
-        ("book/4-code/1-sums.ipynb", "4.1 Sums", "4.1 Additions", False),
+        ("4.1", ["4-code/1-article-example"]),
+        ("4.10", ["4-code/10-sound"]),
+        ("1-vectors", ["3-algorithm/1-vectors"]),
+        ("3-algorithm/1-vectors", ["3-algorithm/1-vectors"]),
+        ("book/3-algorithm/1-vectors.ipynb", ["3-algorithm/1-vectors"]),
     ],
 )
-def test_the_stamp_changes_with_what_the_lesson_reaches(
-    house, file, old, new, changes
-):
-    before = machinery.stamp(house)
-    path = machinery.ROOT / file
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    assert (machinery.stamp(house) != before) == changes
+def test_a_lesson_has_a_number_and_a_name(name, labels):
+    assert [machinery.label(p) for p in machinery.select(LESSONS, [name])] == labels
 
 
-def test_a_command_in_a_string_reaches_the_command_line():
-    tree = ast.parse("run([executable, '-m', 'tfbook', 'pronounce', 'sums'])")
-    assert "tfbook.__main__" in machinery.reached(tree)
+@pytest.mark.parametrize("name", ["4", "9.9", "vectors", ""])
+def test_a_lesson_that_is_none_is_refused(name):
+    with pytest.raises(
+        machinery.LessonError, match=rf"LESSON must be .*, got {name}$"
+    ):
+        machinery.select(LESSONS, [name])
 
 
-def test_names_lead_to_the_module_that_defines_them():
-    found = machinery.imports(
-        ast.parse("from tfbook import causal_mask, Transformer")
+def test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again(lesson, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("TFBOOK_SCALE", "gpu")
+    save(
+        lesson,
+        "import os\nprint(os.environ['TFBOOK_SCALE'], os.environ['OMP_NUM_THREADS'])",
+        "print(1)\n3",
     )
-    assert found == {"tfbook.model.masks", "tfbook.model.transformer"}
+    book = ["--book", str(lesson.parents[1])]
+    assert machinery.main([*book, "--check"])
+    assert not machinery.main(book)
+    first = lesson.read_bytes()
+    assert not machinery.main([*book, "--check"])
+    assert not machinery.main([*book, "--all", "4.1"])
+    assert lesson.read_bytes() == first
+    notebook = machinery.read(lesson)
+    assert notebook.cells[1].outputs[0].text == "cpu 1\n"
+    assert not list(executed(Lesson(notebook, lesson)))
 
 
-def test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again(house):
-    save(house, "import os\nprint(os.environ['TFBOOK_SCALE'])", "print(1)\n3")
-    assert machinery.main(["--book", str(house.parents[1]), "--check"])
-    assert not machinery.main(["--book", str(house.parents[1])])
-    first = house.read_bytes()
-    assert not machinery.main(["--book", str(house.parents[1]), "--check"])
-    assert not machinery.main(["--book", str(house.parents[1]), "--all", "1-sums"])
-    assert house.read_bytes() == first
-    notebook = machinery.read(house)
-    assert notebook.cells[1].outputs[0].text == "cpu\n"
-    assert not list(executed(Lesson(notebook, house)))
+def test_two_lessons_run_side_by_side(lesson):
+    other = lesson.with_name("2-more.ipynb")
+    meet = (
+        "import pathlib, time\n"
+        "pathlib.Path('{}').touch()\n"
+        "for _ in range(600):\n"
+        "    time.sleep(0.1 * (not pathlib.Path('{}').exists()))\n"
+        "assert pathlib.Path('{}').exists()"
+    )
+    save(lesson, meet.format("one", "two", "two"))
+    save(other, meet.format("two", "one", "one"))
+    assert not machinery.main(["--book", str(lesson.parents[1])])
 
 
 @pytest.mark.parametrize(
     "source, message",
     [("1 / 0", "ZeroDivisionError"), ("print(__import__('os').getcwd())", "got '")],
 )
-def test_a_run_that_fails_writes_nothing(house, capsys, source, message):
-    save(house, "1", source)
-    before = house.read_bytes()
-    assert machinery.main(["--book", str(house.parents[1])])
-    assert house.read_bytes() == before
+def test_a_run_that_fails_writes_nothing(lesson, capsys, source, message):
+    save(lesson, "1", source)
+    before = lesson.read_bytes()
+    assert machinery.main(["--book", str(lesson.parents[1])])
+    assert lesson.read_bytes() == before
     error = capsys.readouterr().err
     assert message in error and "cell 3" in error
 

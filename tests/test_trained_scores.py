@@ -26,7 +26,7 @@ STEPS = 30  # enough for a lesson that plots means of its losses
 
 def trains(notebook):
     """Whether a lesson's own code imports from tfbook.training."""
-    found = machinery.imports(ast.parse(machinery.code_of(notebook)))
+    found = machinery.stamps.imports(ast.parse(machinery.code_of(notebook)))
     return any(module.startswith("tfbook.training") for module in found)
 
 

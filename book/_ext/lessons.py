@@ -1,25 +1,24 @@
 """Re-execute the stale lessons, so that what a reader sees is what the code of today prints.
 
-    python book/_ext/lessons.py                     run what is stale
-    python book/_ext/lessons.py --check             list what is stale; exit with 1 if there is any
-    python book/_ext/lessons.py --all 2-full-…      run the lessons named, or all, stale or not
+    python book/_ext/lessons.py                run what is stale, two lessons side by side
+    python book/_ext/lessons.py --check        list what is stale; exit with 1 if there is any
+    python book/_ext/lessons.py --all 3.2      run the lessons named, or all, stale or not
 
-A lesson is stale when its stamp has changed: a hash of its code cells, of the modules of tfbook
-that they reach (docstrings aside), of the files that those read, and of the version of torch.
+A lesson is stale when its stamp has changed: see stamps.py. Each runs with one thread, so that two
+side by side, here and in `make test`, compute the same numbers as one alone.
 """
 
 import argparse
-import ast
 import copy
-import hashlib
-import importlib.util
 import os
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import stamps
 from nbclient import NotebookClient
 from nbclient.exceptions import (
     CellExecutionError,
@@ -27,16 +26,8 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-BOOK = ROOT / "book"
+BOOK = Path(__file__).resolve().parents[1]
 CELL_TIMEOUT = 600  # seconds
-NAMED = r"(?:^|-m )(tfbook(?:\.\w+)*)(?=\s|$)"
-READ_BY = {
-    "tfbook.plot": "tfbook/book.mplstyle",
-    "tfbook.tasks.pronunciation.training": "tfbook/weights/pronouncer.*",
-    "tfbook.tasks.python_source.gpt": "tfbook/weights/python_gpt.*",
-    "tfbook.tasks.speech.listener": "tfbook/weights/spoken_digits.*",
-}
 KEPT_METADATA = ("tags", "mystnb", "jupyter")
 # An absolute path, or an object's address: both differ on the next machine.
 VOLATILE = re.compile(
@@ -51,13 +42,19 @@ class LessonError(Exception):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Re-execute the stale lessons.")
     parser.add_argument(
-        "names", nargs="*", metavar="LESSON", help="such as 2-full-transformer"
+        "names",
+        nargs="*",
+        metavar="LESSON",
+        help="such as 4.2 or 2-full-transformer",
     )
     parser.add_argument(
         "--all", action="store_true", help="run the lessons that are not stale too"
     )
     parser.add_argument(
         "--check", action="store_true", help="list the stale lessons, run nothing"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="lessons that run side by side (2)"
     )
     parser.add_argument(
         "--book", type=Path, default=BOOK, help="the folder of the lessons"
@@ -75,7 +72,8 @@ def main(arguments=None):
             or "No lesson is stale."
         )
         return bool(chosen)
-    return sum(rerun(path) for path in chosen) > 0
+    with ThreadPoolExecutor(options.jobs) as pool:
+        return sum(pool.map(rerun, chosen)) > 0
 
 
 def rerun(path):
@@ -110,14 +108,17 @@ def lessons(book=BOOK):
 
 
 def select(paths, names):
-    """Those paths that a name fits: a file's name, or its folder and name, `.ipynb` optional."""
+    """Those paths that a name fits: a lesson's number, as in 3.2, a file's name, or its folder and
+    name, `.ipynb` optional.
+    """
     chosen = []
     for name in names:
-        wanted = Path(name).with_suffix("").parts
+        wanted = Path(name.removesuffix(".ipynb")).parts
         fitting = [
             path
             for path in paths
-            if path.with_suffix("").parts[-len(wanted) :] == wanted
+            if number(path) == name
+            or path.with_suffix("").parts[-len(wanted) :] == wanted
         ]
         if not fitting:
             known = ", ".join(path.stem for path in paths)
@@ -128,6 +129,11 @@ def select(paths, names):
 
 def label(path):
     return f"{path.parent.name}/{path.stem}"
+
+
+def number(path):
+    """The number of a lesson, such as 3.2, which its folder and file start with."""
+    return f"{path.parent.name.partition('-')[0]}.{path.stem.partition('-')[0]}"
 
 
 def read(path):
@@ -148,143 +154,13 @@ def is_stale(path):
 
 
 def stamp(path):
-    """One hash over all that the lesson at this path depends on."""
-    code = code_of(read(path))
+    """The stamp of the lesson at this path, as it should be today."""
     try:
-        modules = reached(ast.parse(code))
+        return stamps.stamp(code_of(read(path)))
     except SyntaxError as error:
         raise LessonError(
             f"{label(path)} must hold plain Python, got {error}"
         ) from error
-    parts = [("code", code.encode()), ("torch", torch_version())]
-    parts += [
-        (name, without_docstrings(module_file(name)).encode())
-        for name in sorted(modules)
-    ]
-    patterns = {READ_BY[name] for name in modules & READ_BY.keys()}
-    files = {file for pattern in patterns for file in ROOT.glob(pattern)}
-    results = re.findall(r"[\w.-]+\.json", code)
-    files |= {
-        file
-        for name in results
-        for file in ROOT.glob(f"experiments/results/{name}")
-    }
-    parts += [(file.name, content(file)) for file in sorted(files)]
-    digest = hashlib.sha256()
-    for name, data in parts:
-        digest.update(f"{name} {len(data)}\n".encode() + data)
-    return digest.hexdigest()
-
-
-def torch_version():
-    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    return re.search(r"(?m)^torch==\S+", requirements)[0].encode()
-
-
-def content(file):
-    """A file's bytes; of a text the same on every system, whatever ends its lines."""
-    data = file.read_bytes()
-    return data if file.suffix == ".safetensors" else data.replace(b"\r\n", b"\n")
-
-
-def without_docstrings(file):
-    """The text of a Python file, with nothing on the lines of its docstrings."""
-    text = file.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    for node in ast.walk(ast.parse(text)):
-        if (
-            isinstance(node, documented)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            docstring = node.body[0]
-            for number in range(docstring.lineno, docstring.end_lineno + 1):
-                lines[number - 1] = ""
-    return "\n".join(line for line in lines if line)
-
-
-def reached(tree):
-    """The modules of tfbook that a lesson's code reaches, directly or through other modules."""
-    modules, new = set(), imports(tree) | named(tree)
-    while new:
-        modules |= new
-        new = {
-            found for name in new for found in imports(parse(name), name)
-        } - modules
-    return modules
-
-
-def imports(tree, module=""):
-    """The modules of tfbook that a syntax tree imports, each name from where it is defined: the
-    packages that hand it on do not count.
-
-    module: the tree's own name, which relative imports start from.
-    """
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            ours = [alias for alias in node.names if module_file(alias.name)]
-            found |= {alias.name for alias in ours}
-            found |= {
-                "tfbook" for alias in ours if not alias.asname
-            }  # may use tfbook.anything
-        elif isinstance(node, ast.ImportFrom) and module_file(
-            origin := source_of(node, module)
-        ):
-            found |= {home(origin, alias.name) for alias in node.names}
-    return found
-
-
-def named(tree):
-    """The modules that a lesson names in its strings, as for `python -m tfbook`."""
-    strings = (
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)
-    )
-    names = {name for s in strings for name in re.findall(NAMED, str(s))}
-    names = {"tfbook.__main__" if name == "tfbook" else name for name in names}
-    return {name for name in names if module_file(name)}
-
-
-def home(origin, name):
-    """The module that defines what `from origin import name` gives."""
-    if module_file(f"{origin}.{name}"):
-        return f"{origin}.{name}"
-    if module_file(origin).name == "__init__.py":
-        for node in ast.walk(parse(origin)):
-            if isinstance(node, ast.ImportFrom) and module_file(
-                source_of(node, origin)
-            ):
-                for alias in node.names:
-                    if name == (alias.asname or alias.name):
-                        return home(source_of(node, origin), alias.name)
-    return origin
-
-
-def source_of(node, module):
-    """The absolute name of the module in a `from … import …`."""
-    if not node.level:
-        return node.module
-    inside = (
-        module
-        if module_file(module).name == "__init__.py"
-        else module.rpartition(".")[0]
-    )
-    return importlib.util.resolve_name(
-        "." * node.level + (node.module or ""), inside
-    )
-
-
-def module_file(name):
-    """The file of a module of tfbook, or None when there is no such module."""
-    base = ROOT.joinpath(*name.split("."))
-    files = (base.with_suffix(".py"), base / "__init__.py")
-    return next(
-        (f for f in files if name.split(".")[0] == "tfbook" and f.is_file()), None
-    )
-
-
-def parse(module):
-    return ast.parse(module_file(module).read_text(encoding="utf-8"))
 
 
 # Running and writing
@@ -305,12 +181,11 @@ def execute(path):
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=lambda cell, cell_index: place.update(cell_index=cell_index),
     )
-    environment = {
-        name: value for name, value in os.environ.items() if name != "MPLBACKEND"
-    }
+    environment = {**os.environ, "TFBOOK_SCALE": "cpu", "OMP_NUM_THREADS": "1"}
+    environment.pop("MPLBACKEND", None)
     began = time.monotonic()
     try:
-        client.execute(env=environment | {"TFBOOK_SCALE": "cpu"})
+        client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         number = place["cell_index"] + 1
         plain = re.sub(r"\x1b\[[\d;]*m", "", str(error))
