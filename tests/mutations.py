@@ -102,8 +102,8 @@ MUTATIONS = {
     # positions
     "odd and even swapped in rotary": Mutation(
         POSITIONS,
-        "(even * cos - odd * sin, even * sin + odd * cos)",
-        "(odd * cos - even * sin, odd * sin + even * cos)",
+        "even, odd = x[..., 0::2], x[..., 1::2]",
+        "odd, even = x[..., 0::2], x[..., 1::2]",
     ),
     "rotary does not rotate the odd half": Mutation(
         POSITIONS, "even * sin + odd * cos", "even * sin + odd"

@@ -5,7 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from tfbook import MultiHeadAttention
-from tfbook.inspect.costs import bytes_kept, count_operations, fastest, longest_chain
+from tfbook.inspect.costs import (
+    bytes_kept,
+    count_operations,
+    fastest,
+    longest_chain,
+)
 
 
 def test_a_product_has_two_operations_a_term():
