@@ -4,17 +4,21 @@
 
 A mutation writes one line of the source as somebody might have written it wrongly. Its tests run
 until the first of them fails, and a line says which that is. Ends with status 1 when a mutation
-survives, or when its line is no longer there. All of them take five minutes.
+survives, or when its line is no longer there. All of them take five minutes, on Linux or macOS.
 """
 
+import contextlib
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 TESTS = {  # by the room that a mutation is in
@@ -98,8 +102,8 @@ MUTATIONS = {
     # positions
     "odd and even swapped in rotary": Mutation(
         POSITIONS,
-        "(even * cos - odd * sin, even * sin + odd * cos)",
-        "(odd * cos - even * sin, odd * sin + even * cos)",
+        "even, odd = x[..., 0::2], x[..., 1::2]",
+        "odd, even = x[..., 0::2], x[..., 1::2]",
     ),
     "rotary does not rotate the odd half": Mutation(
         POSITIONS, "even * sin + odd * cos", "even * sin + odd"
@@ -235,28 +239,35 @@ def first_failure(mutation, folder):
         )
     path.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
     tests = [f"tests/test_{name}.py" for name in TESTS[mutation.file.split("/")[0]]]
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
-    try:
-        run = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *tests],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(folder),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "OMP_NUM_THREADS": "1",
-            },
-            capture_output=True,
-            text=True,
-        )
-    finally:
-        path.write_text(source, encoding="utf-8")
-    if run.returncode == 0:
+    # a fork has PyTorch loaded already, and nothing of the package
+    run = multiprocessing.get_context("fork").Process(
+        target=run_tests, args=(tests, folder)
+    )
+    run.start()
+    run.join()
+    path.write_text(source, encoding="utf-8")
+    if run.exitcode == 0:
         return None
-    failed = re.search(r"(?m)^FAILED tests/(.+?)(?: - |$)", run.stdout)
-    if run.returncode != 1 or not failed:
-        raise ValueError(f"the tests do not run: {run.stdout[-500:]}")
+    report = (folder / "report").read_text(encoding="utf-8")
+    failed = re.search(r"(?m)^FAILED tests/(.+?)(?: - |$)", report)
+    if run.exitcode != 1 or not failed:
+        raise ValueError(f"the tests do not run: {report[-500:]}")
     return failed[1]
+
+
+def run_tests(tests, folder):
+    """Run tests in the copy of the tree until one fails, with its output in a report."""
+    os.chdir(folder)
+    sys.path[:0] = [str(folder), str(folder / "tests")]
+    sys.dont_write_bytecode = True
+    torch.set_num_threads(1)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
+    with (
+        open("report", "w", encoding="utf-8") as report,
+        contextlib.redirect_stdout(report),
+    ):
+        status = pytest.main([*options, *tests])
+    sys.exit(int(status))
 
 
 def main(names):

