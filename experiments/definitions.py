@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import inspect
+import json
 import sys
 from pathlib import Path
 
@@ -15,17 +16,35 @@ import stamps  # noqa: E402  found through the line above
 
 
 def digest(script, entry):
-    """SHA-256 over what an entry computes: the definitions, the files that these read and the
-    constants that the entry holds.
+    """SHA-256 over what an entry computes: the definitions, the files that these read, the
+    numbers of other experiments that they ask for, and the constants that the entry holds.
     """
     names, constants = origins(entry)
     texts = stamps.sources() | {
         f"{file.parent.name}/{file.name}": file.read_text(encoding="utf-8")
         for file in script.parent.glob("*.py")
     }
-    parts = reached(tuple(sorted(texts.items())), frozenset(names))
-    text = "\n".join([*map(stamps.canonical, constants), *parts])
-    return hashlib.sha256(text.encode()).hexdigest()
+    reach = reached(tuple(sorted(texts.items())), frozenset(names))
+    files = sorted(reach.files(stamps.data_files()))
+    parts = [*map(stamps.canonical, constants), *map(" ".join, sorted(names))]
+    parts += [" ".join(part) for part in sorted(reach.parts)]
+    parts += [hashlib.sha256(stamps.content(file)).hexdigest() for file in files]
+    if asked := names_of_results(reach) - {script.stem}:
+        parts += [f"{name} {text}" for name, text in results() if name in asked]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def results():
+    """Pairs (experiment, its numbers as text) of all results."""
+    for file in sorted(ROOT.glob("experiments/*/results/*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        yield file.stem, json.dumps(content["numbers"])
+
+
+def names_of_results(reach):
+    """The texts in statements that ask for the `numbers` of another experiment."""
+    asking = [s for s in reach.statements if ("numbers",) in s.chains]
+    return {text for statement in asking for text in statement.strings}
 
 
 def origins(value):
@@ -61,17 +80,11 @@ def lambdas(code):
 
 @functools.lru_cache(maxsize=256)
 def reached(texts, names):
-    """All that names reach, as lines. texts: pairs (path, text) of modules."""
+    """All that names reach. texts: pairs (path, text) of modules."""
     reach = stamps.Reach(stamps.package(texts))
     for module, name in sorted(names):
         if module in reach.modules:
             reach.load(module)
             reach.module(module, tuple(name.split(".")))
     reach.follow()
-    files = sorted(reach.files(stamps.data_files()))
-    hashes = [hashlib.sha256(stamps.content(file)).hexdigest() for file in files]
-    return [
-        *map(" ".join, sorted(reach.parts)),
-        *map(" ".join, sorted(names)),
-        *hashes,
-    ]
+    return reach

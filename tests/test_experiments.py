@@ -218,6 +218,7 @@ def test_files_of_experiments_that_a_page_names_are_there():
         *ROOT.glob("book/*/*.md"),
     ]
     written += [*ROOT.glob("tfbook/**/*.py"), *ROOT.glob("tfbook/weights/*.json")]
+    written += ROOT.glob("experiments/**/*.py")
     pages |= {page: page.read_text(encoding="utf-8") for page in written}
     named = {
         (page.name, f) for page, text in pages.items() for f in named_files(text)
@@ -565,6 +566,25 @@ def test_what_the_package_defines_counts(spread_out, monkeypatch):
     assert spread_out.stale == []
     edited("def edit_distance(a, b):", "def edit_distance(a, b, c=0):")
     assert spread_out.stale == ["ours"]
+
+
+def test_the_numbers_of_another_experiment_count(dice, monkeypatch):
+    """They make what is computed from them stale; other results don't, nor its own."""
+    dice.edit("import Experiment", "import Experiment, numbers")
+    dice.edit(
+        "    return [sides",
+        "    if sides == 12:\n        asked()\n    return [sides",
+    )
+    dice.edit(
+        "SIDES = 6", 'SIDES = 6\n\n\ndef asked():\n    return numbers("scale")'
+    )
+    found = {"scale": "1", "recall": "1", "dice": "1"}
+    monkeypatch.setattr(definitions, "results", found.items)
+    dice("--test")
+    found |= {"recall": "2", "dice": "2"}
+    assert dice.stale == []
+    found["scale"] = "2"
+    assert "large/few" in dice.stale and "sides" not in dice.stale
 
 
 # The command

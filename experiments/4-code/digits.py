@@ -2,7 +2,7 @@
 
 Each system is tuned anew for each fold (the networks by four trials of half the steps, what
 comes from scikit-learn by four or six), on a fifth of the fold's training pictures; then it
-learns all of them and is scored once on the fold. What learns by chance does so with three
+learns all of them and is scored once on the fold. What is random in its training has three
 seeds. The same script asks what the ViTs' positions know of the grid, and whether patches
 with a high rollout matter, and on the first fold what the positions are worth.
 """
@@ -261,11 +261,8 @@ def score_folds(train, system, n_folds, inside, seeds):
 
 def tuned(system, seeds):
     """A system's settings and its scores, with one seed where nothing is drawn."""
-    train, _ = SYSTEMS[system]
-    seeds, inside = (
-        seeds if system in NETS else seeds[:1],
-        system == "ViT, augmented",
-    )
+    (train, _), inside = SYSTEMS[system], system == "ViT, augmented"
+    seeds = seeds if system in NETS else seeds[:1]
     settings = [setting(system, fold) for fold in range(5)]
     return {"settings": settings} | score_folds(train, system, 5, inside, seeds)
 

@@ -2,8 +2,8 @@
 
 The counts, the network on a window, the n-grams and Phonetisaurus learn here, from the
 training words; the Transformer is the shipped one; the LSTM's scores are those that
-experiments/lstm_baseline.py found.
-Phonetisaurus (Novak et al. 2016) comes with the extra "bench": pip install -e ".[bench]".
+lstm_baseline.py found. Phonetisaurus (Novak et al. 2016) comes with the extra "bench":
+pip install -e ".[bench]".
 """
 
 import tempfile

@@ -1,6 +1,6 @@
 """Does rollout name the patches that matter in its picture, or positions that always do?
 
-The three augmented ViTs of experiments/digits.py on the first fold, with the setting that
+The three augmented ViTs of digits.py on the first fold, with the setting that
 its result names. Patches are taken away in the order of a picture's rollout, of another
 picture's, and of the mean over all pictures: once their vectors, so that the sequence is
 shorter, and once their ink, so that a blank patch stays.
