@@ -172,8 +172,8 @@ def fully_masked_rows_are_zero(subject):
 
 
 def cached_equals_full(subject):
-    """Step by step, after a prefix, and in uneven pieces, with pads among the symbols: what a
-    cache remembers gives what the whole would give.
+    """Step by step, after a prefix, in uneven pieces, and with its rows reordered, pads among the
+    symbols: what a cache remembers gives what the whole would give.
     """
     x, keep = subject.x, holes(subject.x)
     full = subject.run(x, keep)
@@ -192,6 +192,11 @@ def cached_equals_full(subject):
         assert_same(
             torch.cat(steps, dim=1), full, f"with a cache, in pieces of {pieces}"
         )
+    rows, cache = [2, 0, 0], KeyValueCache()
+    subject.run(x[:, :3], keep[:, :3], cache=cache)
+    cache.select(torch.tensor(rows))
+    after = subject.run(x[rows, 3:], keep[rows, 3:], rows, cache)
+    assert_same(after, full[rows, 3:], "with a cache whose rows were reordered")
 
 
 def dropout_is_off_in_eval(subject):

@@ -28,6 +28,7 @@ from reference import (
 from torch import nn
 
 import tfbook
+from tfbook.model.layers import InputEmbedding
 from tfbook.pretrained import load_torch_transformer
 
 TOLERANCE = 1e-10
@@ -299,6 +300,18 @@ def test_parity(oracle, seed, record_property):
 def farthest(name, seed):
     oracle, cases = ORACLES[name]
     return oracle(Draw(seed, cases[seed]))
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_embeddings_are_scaled_by_the_root_of_the_width(scaled):
+    """Section 3.4 of the paper; GPT-2 and others leave the factor out."""
+    config = tfbook.TransformerConfig(
+        d_model=30, n_heads=5, dropout=0.0, positions="none"
+    )
+    embedding = InputEmbedding(17, config, scaled=scaled).double()
+    ids = torch.arange(1, 16).view(3, 5)
+    wanted = F.embedding(ids, embedding.tokens.weight) * (30**0.5 if scaled else 1)
+    torch.testing.assert_close(embedding(ids), wanted, rtol=0, atol=TOLERANCE)
 
 
 if __name__ == "__main__":
