@@ -12,13 +12,14 @@ followed, the stamp errs on the side of "stale":
 - a module used as anything but `module.name` (handed to a function, an unknown attribute) counts
   whole, and so does the own module of whoever calls `globals()`;
 - `eval`, `exec`, `import_module` and `__subclasses__` reach the whole package;
-- `getsource` and `__doc__` of another object show the texts of all modules that are reached;
+- `getsource`, `help` and the `__doc__` of an object show the texts of all modules that are reached;
 - a statement that does something when its module is imported (a call, a change of what another
   name holds, a condition) counts wherever its module is loaded, and so does a definition whose
   decorator, one of ours, can keep it in a variable.
 
-Two things are not followed, and a test holds the package to that: classes that act on being
-inherited from, and `sys.modules`, with which `pitfalls.patching` replaces functions it is given.
+Not followed: what computing a constant does besides; classes that act on being inherited from; and
+`sys.modules`, with which `pitfalls.patching` replaces functions that it is given. A test holds the
+package to the last two, and another compares what a lesson runs with what it reaches.
 """
 
 import ast
@@ -34,7 +35,7 @@ IMPORTS = ast.Import | ast.ImportFrom
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 DOCUMENTED = ast.Module | ast.ClassDef | FUNCTIONS
 OPENS_EVERYTHING = {"__import__", "import_module", "__subclasses__"}
-READS_SOURCE = {"__doc__", "getdoc", "getsource", "getsourcelines"}
+READS_SOURCE = {"__doc__", "getdoc", "getsource", "getsourcelines", "help"}
 NAMED = re.compile(r"(?:^|-m )(tfbook(?:\.\w+)*)(?=\s|$)")
 
 
@@ -158,6 +159,12 @@ class Statement:
         is_definition = isinstance(self.node, FUNCTIONS | ast.ClassDef)
         value = getattr(self.node, "value", None)
         return not is_definition and not isinstance(value, ast.Constant)
+
+    @property
+    def reads_source(self):
+        """Whether it may show the text of others; a plain `__doc__` is its own module's."""
+        names = {chain[0] for chain in self.chains} - {"__doc__"}
+        return bool((names | self.attributes) & READS_SOURCE)
 
     def _read(self, node):
         if chain := chain_of(node):
@@ -337,10 +344,7 @@ class Reach:
         for named in {name for s in whole.strings for name in NAMED.findall(s)}:
             reach.module("tfbook.__main__" if named == "tfbook" else named)
         reach.follow()
-        if any(
-            READS_SOURCE & statement.attributes
-            for statement in [whole, *reach.statements]
-        ):
+        if any(statement.reads_source for statement in [whole, *reach.statements]):
             modules = {module for module, _, _ in reach.parts}
             reach.parts |= {(m, "text", package.texts[m]) for m in modules}
         return reach
