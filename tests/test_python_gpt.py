@@ -138,7 +138,11 @@ def test_draws_have_the_chances_of_the_candidates():
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"temperature": 0}, ValueError, "temperature must be positive and finite, got 0"),
+        (
+            {"temperature": 0},
+            ValueError,
+            "temperature must be positive and finite, got 0",
+        ),
         ({"temperature": "hot"}, TypeError, "temperature must be a number"),
         ({"top_p": 0}, ValueError, r"top_p must be in \(0, 1\], got 0"),
         ({"top_k": 0}, ValueError, "top_k must be at least 1, got 0"),

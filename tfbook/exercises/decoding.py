@@ -53,7 +53,7 @@ def check_top_p(answer):
 
 @checked
 def check_length_penalty(answer):
-    """How many sounds longer answers get at a length penalty of 8."""
+    """How many sounds longer answers get at a length penalty of 3."""
     if not isinstance(answer, float):
         return "give the difference of the mean lengths, as a float"
     if not 0 < answer < 3:
