@@ -35,7 +35,6 @@ SLOW_TESTS = [
     "test_a_run_that_fails_writes_nothing",
     "test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again",
     "test_an_addition_makes_no_lesson_stale",
-    "test_checks_cost_less_than_2_percent_of_a_training_step",
     "test_code_is_cut_as_tokenizers_cuts_it",
     "test_it_learns_what_it_was_not_taught",
     "test_no_code_that_nothing_reaches",

@@ -555,7 +555,7 @@ def test_what_a_lambda_names_counts(spread_out):
 def test_what_the_package_defines_counts(spread_out, monkeypatch):
     """What a function that is handed to an entry is made of, and nothing beside it."""
     texts = definitions.stamps.sources()
-    name = "tfbook/metrics.py"
+    name = "tfbook/metrics/edits.py"
 
     def edited(old, new):
         assert texts[name].count(old) == 1

@@ -26,8 +26,6 @@ from tfbook.inspect.costs import count_operations
 from tfbook.model.audio import SpectrogramTransformer
 from tfbook.model.gpt import GPT
 from tfbook.model.vit import ViT
-from tfbook.pretrained.minilm import MiniLM
-from tfbook.pretrained.whisper import Whisper
 from tfbook.training.loop import sequence_loss
 
 SOURCE_VOCAB, V, S, T = 17, 13, 11, 7
@@ -165,11 +163,6 @@ MODELS = {  # a model, and what it is called with
     "sound": lambda: (
         model_of(SpectrogramTransformer, positions="learned"),
         [torch.randn(2, 8000)],
-    ),
-    "MiniLM": lambda: (model_of(MiniLM), BATCHES["both padded"][:1]),
-    "Whisper": lambda: (
-        model_of(Whisper, pad=0, n_mels=3, length=S),
-        [torch.randn(3, 3, 2 * S), BATCHES["both padded"][1]],
     ),
 }
 

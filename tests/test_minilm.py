@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from tfbook import TransformerConfig
+from tfbook.fast import accelerate
 from tfbook.model.layers import init_weights
 from tfbook.pretrained import installed, minilm
 from tfbook.pretrained.minilm import MiniLM, load_minilm
@@ -148,6 +149,13 @@ def test_the_architecture_in_small():
     ids[1, 4:] = 0
     with torch.no_grad():
         assert (model(ids) - pooled(reference, ids)).abs().max() <= 1e-10
+
+
+def test_its_fast_twin_agrees(ours):
+    twin, ids = accelerate(ours), batch_of(ours)
+    assert twin is not ours
+    with torch.no_grad():
+        assert (twin(ids) - ours(ids)).abs().max() <= 1e-5
 
 
 def test_vectors_have_length_one_and_depend_on_no_other_text(ours):
