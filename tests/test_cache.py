@@ -51,11 +51,12 @@ def test_a_copied_cache_goes_on_as_the_first_would(kind, way, positions):
     assert (rest - whole[:, 4:]).abs().max() <= 1e-10
 
 
-def test_a_deep_copy_has_tensors_of_its_own():
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy])
+def test_a_copy_goes_on_by_itself(way):
     model, memory = model_of(), model_of().encode(ids(S, SOURCE_VOCAB))
     cache = KeyValueCache()
     model.decode(ids(T, V)[:, :2], memory, cache=cache)
-    copied = copy.deepcopy(cache)
+    copied = way(cache)
     copied.select(torch.tensor([2, 0]))
     model.decode(ids(T, V)[[2, 0], 2:3], memory[[2, 0]], cache=copied)
     assert {len(x) for x in cache.tensors()} == {B}

@@ -13,6 +13,7 @@ from tfbook import (
     MultiHeadAttention,
     Transformer,
     TransformerConfig,
+    greedy_decode,
     pitfalls,
     scaled_dot_product_attention,
 )
@@ -171,7 +172,7 @@ MODELS = {  # a model, and what it is called with
 def test_every_model_of_the_books_layers_is_accelerated(name):
     model, inputs = MODELS[name]()
     twin = accelerate(model)
-    kinds = {type(module) for module in twin.modules()}
+    kinds = {type(module) for module in twin.modules()} - {nn.Dropout}
     assert not kinds & set(FASTER) and kinds & set(FASTER.values())
     mine, theirs = dict(twin.named_parameters()), dict(model.named_parameters())
     assert list(twin.state_dict()) == list(model.state_dict())
@@ -208,12 +209,25 @@ def with_another_kernel(model):
     attention.inner_attention = scaled_dot_product_attention
 
 
+def with_a_backward_hook(model):
+    layer = model.encoder.layers[0].feed_forward
+    layer.register_full_backward_pre_hook(lambda *_: None)
+
+
+def with_a_method_of_its_own(model):
+    attention = model.encoder.layers[0].self_attention
+    project = attention.keys_and_values
+    attention.keys_and_values = lambda *inputs: [2 * x for x in project(*inputs)]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         with_another_attention,
         with_a_hook,
+        with_a_backward_hook,
         with_a_forward_of_its_own,
+        with_a_method_of_its_own,
         with_another_kernel,
     ],
 )
@@ -225,6 +239,77 @@ def test_a_stack_that_is_not_known_stays_as_it_is(change):
     assert kinds[0] is Encoder and FastAttention not in kinds
     assert type(twin.decoder) is FastDecoder
     assert_alike(model, *BATCHES["both padded"])
+
+
+def test_what_is_bound_to_a_module_keeps_its_mode():
+    """Decoding a model in training has no dropout, in what stays as it is either."""
+    model = model_of(dropout=0.5, max_length=20)
+    for layer in model.decoder.layers:
+        forward = layer.feed_forward.forward
+        layer.feed_forward.forward = lambda x, forward=forward: forward(x)
+    source = BATCHES["no pads"][0]
+    said = [greedy_decode(model, source, 1, -1, 6).tolist() for _ in range(3)]
+    assert said[0] == said[1] == said[2] and model.training
+    assert said[0] == greedy_decode(model.eval(), source, 1, -1, 6).tolist()
+
+
+class Remembering(MultiHeadAttention):
+    """One that keeps its last output, as the Annotated Transformer's does its weights."""
+
+    def forward(self, *inputs, **keywords):
+        self.last = super().forward(*inputs, **keywords)
+        return self.last
+
+
+def test_what_a_module_remembers_is_on_the_model_itself():
+    model = model_of().eval()
+    model.encoder.layers[0].self_attention = Remembering(30, 5)
+    greedy_decode(model, BATCHES["no pads"][0], 1, -1, 3)
+    assert model.encoder.layers[0].self_attention.last[0].shape == (3, S, 30)
+
+
+class Shared(nn.Module):
+    """A layer that stands in a stack and outside of it."""
+
+    def __init__(self):
+        super().__init__()
+        encoder = model_of().encoder
+        self.first, self.encoder = encoder.layers[0], encoder
+
+    def forward(self, x, mask):
+        return self.encoder(self.first(x, mask), mask)
+
+
+def test_a_layer_that_stands_in_two_places():
+    torch.manual_seed(1)
+    model, x = Shared().double(), torch.randn(3, S, 30).double()
+    mask = torch.arange(S) < torch.tensor([4, 11, 7])[:, None]  # (B, S)
+    found, wanted = (m(x, mask[:, None, None]) for m in (accelerate(model), model))
+    assert (found - wanted)[mask].abs().max() <= 1e-10
+
+
+def test_a_compiled_model_switches_nothing_off():
+    """It is compiled whole, and what compiling leaves behind counts for nothing."""
+    model, (source, target) = model_of().double().eval(), BATCHES["both padded"]
+    wanted = model(source, target)
+    for one in (model, accelerate(model)):
+        compiled = torch.compile(one, backend="eager", fullgraph=True)
+        real = target != 0
+        assert (compiled(source, target) - wanted)[real].abs().max() <= 1e-10
+    assert accelerate(model) is not model
+
+
+def test_a_traced_twin_takes_pads_that_it_has_not_seen():
+    twin, (source, target) = accelerate(model_of().eval()), BATCHES["no pads"]
+    traced = torch.jit.trace(twin, (source, target), check_trace=False)
+    source, target = BATCHES["both padded"]
+    apart = traced(source, target) - twin(source, target)
+    assert apart[target != 0].abs().max() <= 1e-5
+
+
+def test_accelerating_twice_is_accelerating_once():
+    twin = accelerate(model_of())
+    assert accelerate(twin) is twin
 
 
 def code_bugs():

@@ -215,3 +215,12 @@ def test_a_pad_that_is_not_the_batches_is_refused():
 
 def test_the_rate_stays_down_after_the_end():
     assert warmup_cosine(150, 10, 100) == warmup_cosine(100, 10, 100) < 1e-9
+
+
+def test_a_step_is_in_the_mode_of_the_model():
+    training = Training(tiny_model().eval(), tiny_pairs(), TINY)
+    for mode in (True, False):
+        training.model.train(mode)
+        training.step()
+        assert training.fast.training is mode
+        assert {module.training for module in training.fast.modules()} == {mode}

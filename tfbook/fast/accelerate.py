@@ -1,6 +1,6 @@
 """From a plain model to its faster twin over the same parameters."""
 
-from types import FunctionType
+from types import FunctionType, MethodType
 
 from torch import nn
 
@@ -8,7 +8,13 @@ from tfbook.fast.dropout import FastDropout
 from tfbook.fast.layers import FastAttention, FastDecoder, FastEncoder
 from tfbook.model import attention, layers, masks, positions, transformer
 from tfbook.model.attention import MultiHeadAttention
-from tfbook.model.layers import AddNorm, DecoderLayer, EncoderLayer, FeedForward
+from tfbook.model.layers import (
+    AddNorm,
+    DecoderLayer,
+    EncoderLayer,
+    FeedForward,
+    InputEmbedding,
+)
 from tfbook.model.transformer import Decoder, Encoder
 
 FASTER = {
@@ -17,71 +23,102 @@ FASTER = {
     MultiHeadAttention: FastAttention,
     nn.Dropout: FastDropout,
 }
-# what a stack may consist of: all but attention treats each position by itself
-KNOWN = {*FASTER, EncoderLayer, DecoderLayer, FeedForward, AddNorm}
-KNOWN |= {nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Identity}
+PARTS = (Encoder, Decoder, InputEmbedding)  # exchanged whole, or not at all
+# what they may consist of: all but attention treats each position by itself
+KNOWN = {*FASTER, *PARTS, EncoderLayer, DecoderLayer, FeedForward, AddNorm}
+KNOWN |= {nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Identity}
 
 
 def accelerate(model):
-    """A model over the same parameters that gives the same outputs, but for rounding,
-    and is faster in training and decoding; the given model stays as it is.
+    """A twin of a model over the same parameters, faster in training and decoding; the
+    model stays as it is.
 
-    Outputs and gradients are those of the model at all real positions; what stands at
-    pads is zero. In training (B, S, d_model) become (1, N, d_model) inside the stacks,
-    without the pads. Each `Encoder` and `Decoder` is exchanged whole, if it is made of
-    the book's own layers; what is not known here stays as it is: a stack with another
-    kind of layer or with hooks, a subclass, and any model while the code of
-    `tfbook.model` is patched, as by a bug of the gallery. Where nothing can be exchanged,
-    the model itself is returned.
+    Outputs and first derivatives are the model's, but for rounding and dropout's random
+    numbers, at all real positions. In training a position that a padding mask (B, 1, 1, S)
+    hides is a pad: inside of a stack (B, S, d_model) becomes (1, N, d_model) without the
+    pads, and the stack's output is zero there.
+
+    Each `Encoder`, `Decoder` and `InputEmbedding` that is made of the book's own layers is
+    exchanged whole. Everything else stays what it is: one with another kind of layer, with
+    hooks or with a method of its own, a subclass, and any model while the code of
+    `tfbook.model` is patched, as by a bug of the gallery. Where nothing is exchanged, the
+    model itself is returned. A model that is changed later, but for the values of its
+    parameters, needs a new twin.
     """
-    if code() != CODE:
-        return model
-    twin = twin_of(model, {})
-    exchanged = any(type(module) in FASTER.values() for module in twin.modules())
-    return twin if exchanged else model
+    return model if is_patched() else twin_of(model, {})
 
 
-def twin_of(module, twins, in_stack=False):
-    """A module with the attributes, the parameters and the buffers of this one, its class
-    exchanged for a faster one inside of known stacks. twins: {module: twin} so far.
+def twin_of(module, twins, in_part=False):
+    """The module itself, or, where something in it can be exchanged, one with its
+    attributes, parameters and buffers. twins: {(module, in_part): twin} so far.
     """
-    if module in twins:
-        return twins[module]
-    kind = type(module)
-    if kind in (Encoder, Decoder):
-        in_stack = all(map(is_known, module.modules()))
-    if in_stack or (kind is nn.Dropout and is_known(module)):
-        kind = FASTER.get(kind, kind)
-    twin = twins[module] = kind.__new__(kind)
-    twin.__dict__ = module.__dict__ | {
-        "_modules": {
-            name: child and twin_of(child, twins, in_stack)
-            for name, child in module._modules.items()
-        }
+    if (module, in_part) in twins:
+        return twins[module, in_part]
+    kind, within = type(module), in_part
+    if kind in PARTS:
+        within = all(map(is_known, module.modules()))
+    children = {
+        name: None if child is None else twin_of(child, twins, within)
+        for name, child in module._modules.items()
     }
+    changed = any(children[n] is not child for n, child in module._modules.items())
+    if within and kind in FASTER:
+        kind = FASTER[kind]
+    elif not changed or has_own_methods(module):
+        kind = None
+    twin = module
+    if kind is not None:
+        twin = object.__new__(kind)
+        twin.__dict__ = module.__dict__ | {"_modules": children}
+    twins[module, in_part] = twin
     return twin
 
 
 def is_known(module):
     """Whether a module does what its class says, and the class is known."""
     hooks = (
-        module._forward_hooks,
         module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
         module._backward_hooks,
     )
-    changed = "forward" in vars(module) or "inner_attention" in vars(module)
-    return type(module) in KNOWN and not changed and not any(hooks)
+    plain = not (any(hooks) or has_own_methods(module))
+    return type(module) in KNOWN and plain and not getattr(module, "inplace", False)
+
+
+def has_own_methods(module):
+    """Whether this very module, not its class, has a method or what `compile` makes."""
+    own = vars(module)
+    replaced = own.keys() & vars(type(module)).keys() - {"__doc__"}
+    bound = any(isinstance(value, MethodType) for value in own.values())
+    return bool(replaced or bound or own.get("_compiled_call_impl") is not None)
 
 
 def code():
-    """The functions and classes of a Transformer, and the methods of these, by name."""
-    found = {}
-    for module in (attention, layers, masks, positions, transformer):
-        found |= {(module, name): value for name, value in vars(module).items()}
-        for kind in [x for x in vars(module).values() if isinstance(x, type)]:
-            found |= {(kind, name): value for name, value in vars(kind).items()}
+    """The functions of a Transformer and the methods of its classes, {(owner, name):
+    what stands there}.
+    """
+    owners = [attention, layers, masks, positions, transformer, nn.Dropout]
+    for module in owners[:-1]:
+        owners += [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and value.__module__.startswith("tfbook.")
+        ]
     kinds = (FunctionType, staticmethod, type)
-    return {key: value for key, value in found.items() if isinstance(value, kinds)}
+    return {
+        (owner, name): value
+        for owner in owners
+        for name, value in vars(owner).items()
+        if isinstance(value, kinds)
+    }
 
 
 CODE = code()  # as it stands in the files
+
+
+def is_patched():
+    """Whether something of the code was replaced since it was read from the files."""
+    return any(
+        vars(owner).get(name) is not value for (owner, name), value in CODE.items()
+    )

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from tfbook.fast.cache import SharedMemory
 from tfbook.fast.dropout import dropout as drop
-from tfbook.fast.packing import PackedMask, Packing
+from tfbook.fast.packing import PackedMask, Packing, is_readable
 from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
 from tfbook.model.checks import check_mask, check_vectors
 from tfbook.model.masks import causal_mask
@@ -18,7 +18,8 @@ class FastAttention(MultiHeadAttention):
 
     Called as its parent, inside of a fast stack, which has checked the input. With a
     `PackedMask`, query and output are packed, (1, N, d_model), and so are key and value,
-    (1, M, d_model). With a `SharedMemory`, rows that share a memory ask it side by side.
+    (1, M, d_model). With a `SharedMemory`, the n
+    rows that share a memory are laid out as one row of n·T queries.
     """
 
     def forward(
@@ -73,6 +74,8 @@ def fused_attention(query, key, value, mask=None, dropout=0.0):
     """
     short = query.dtype == torch.bfloat16 and key.size(-2) < 1000
     if query.device.type == "cpu" and (dropout or (short and query.requires_grad)):
+        if query.dtype == torch.float16:  # its range is too small to add a mask
+            return scaled_dot_product_attention(query, key, value, mask, dropout)
         return attention_in_place(query, key, value, mask, dropout), None
     # the kernel wants (T, S)
     mask = None if mask is None else torch.atleast_2d(mask)
@@ -84,7 +87,8 @@ def attention_in_place(query, key, value, mask, dropout):
     query = query / query.size(-1) ** 0.5
     scores = query @ key.transpose(-2, -1)  # (B, H, T, S)
     if mask is not None:
-        lowest = torch.finfo(scores.dtype).min / 2  # a score more is still no -inf
+        # half of it, so that adding a score cannot overflow to -inf
+        lowest = torch.finfo(scores.dtype).min / 2
         scores += torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(
             ~mask, lowest
         )
@@ -95,8 +99,8 @@ def attention_in_place(query, key, value, mask, dropout):
 
 
 def any_row_is_empty(mask):
-    """Whether a query may attend to nothing; while compiling, perhaps."""
-    return torch.compiler.is_compiling() or not mask.any(dim=-1).all()
+    """Whether a query may attend to nothing; True where values can't be read."""
+    return not is_readable(mask) or not mask.any(dim=-1).all()
 
 
 class FastEncoder(Encoder):
@@ -113,8 +117,7 @@ class FastEncoder(Encoder):
 class FastDecoder(Decoder):
     """A `Decoder` that leaves pads out in training: (B, T, d_model) to the same.
 
-    With a cache nothing is left out, since earlier keys lie in rows, but a mask that
-    hides nothing.
+    With a cache nothing is packed; only a mask that hides nothing is dropped.
     """
 
     def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
@@ -150,12 +153,7 @@ def padding_in(mask):
     """The padding mask (B, 1, 1, T) of a decoder's mask (B, 1, T, T) that hides pads and
     what is later, and nothing else; None of another.
     """
-    if (
-        mask is None
-        or mask.dim() < 4
-        or mask.is_meta
-        or torch.compiler.is_compiling()
-    ):
+    if mask is None or mask.dim() < 4 or not is_readable(mask):
         return None
     padding = mask.any(dim=-2, keepdim=True)  # (B, 1, 1, T)
     causal = causal_mask(mask.size(-2), device=mask.device)  # (1, 1, T, T)
@@ -164,6 +162,6 @@ def padding_in(mask):
 
 def needed(mask):
     """The mask, or None where it hides nothing and a look is cheap: on the CPU."""
-    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+    if mask is None or mask.device.type != "cpu" or not is_readable(mask):
         return mask
     return None if mask.all() else mask

@@ -19,14 +19,15 @@ class Packing:
 
     def __init__(self, shape=None, keep=None):
         self.shape, self.real, self.index, self.keep = shape, None, None, None
-        unseen = keep is None or keep.is_meta or torch.compiler.is_compiling()
-        if unseen or keep.shape != (shape[0], 1, 1, shape[1]):
+        if keep is None or not is_readable(keep):
+            return
+        if keep.shape != (shape[0], 1, 1, shape[1]):
             return
         first = torch.arange(shape[1], device=keep.device) == 0  # (T,)
         keep = (keep | first).flatten()  # (B·T,)
         real = keep.nonzero()[:, 0]  # (N,)
         if len(real) < len(keep):
-            # where each position is found; a pad, where the real one before it is
+            # for each position its index, for a pad that of the real position before it
             self.real, self.index = real, keep.cumsum(0) - 1  # (B·T,)
             self.keep = keep.view(*shape, 1)  # (B, T, 1)
 
@@ -56,6 +57,12 @@ class Packing:
         by `keys`: a `PackedMask`, or the mask itself where nothing is packed.
         """
         return mask if self.shape is None else PackedMask(mask, self, keys)
+
+
+def is_readable(mask):
+    """Whether code may depend on the mask's values: not while compiling or tracing."""
+    symbolic = torch.jit.is_tracing() or torch.compiler.is_compiling()
+    return not (mask.is_meta or symbolic)
 
 
 class PackedMask(NamedTuple):

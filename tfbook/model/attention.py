@@ -41,7 +41,9 @@ def scaled_dot_product_attention(
         scores = scores.masked_fill(~mask, finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
     if mask is not None:
-        weights = weights.masked_fill(~mask, 0.0)  # of a row without any key
+        weights = weights.masked_fill(
+            ~mask, 0.0
+        )  # zero, not uniform, without any key
     weights = F.dropout(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
 
@@ -54,9 +56,9 @@ class MultiHeadAttention(nn.Module):
     Called with query (B, T, d_model), key and value (B, S, d_model) and a boolean
     mask broadcastable to (B, H, T, S); returns the output (B, T, d_model) and the
     weights (B, H, T, S), or None unless need_weights. rotary: rotate queries and keys by
-    their positions. cache: what a `LayerCache` keeps of this attention; then key and
-    value hold the new positions alone. `inner_attention` is the part that another
-    kernel can replace. Raises ValueError or TypeError naming the argument.
+    their positions. cache: this attention's part of a `LayerCache`; with it, key and value
+    are of the new positions alone. `inner_attention` is the part that another kernel can
+    replace. Raises ValueError or TypeError naming the argument.
     """
 
     inner_attention = staticmethod(scaled_dot_product_attention)

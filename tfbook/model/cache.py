@@ -1,5 +1,6 @@
 """What a decoder remembers from one step to the next: keys and values."""
 
+import copy
 from collections import defaultdict
 
 import torch
@@ -52,7 +53,7 @@ class MemoryKeysAndValues:
         self.pair = None
 
     def update(self, attention, memory, value):
-        """The keys and values, whatever memory and value (B, S, d_model) are later."""
+        """The keys and values; memory and value (B, S, d_model) count at the first call alone."""
         if self.pair is None:
             self.pair = attention.keys_and_values(memory, value)
         return self.pair
@@ -67,6 +68,11 @@ class LayerCache:
 
     def __init__(self):
         self.past, self.memory = PastKeysAndValues(), MemoryKeysAndValues()
+
+    def __copy__(self):
+        twin = object.__new__(type(self))
+        twin.past, twin.memory = copy.copy(self.past), copy.copy(self.memory)
+        return twin
 
 
 class KeyValueCache:
@@ -83,6 +89,14 @@ class KeyValueCache:
     def __init__(self):
         self.layers = defaultdict(LayerCache)
         self.mask = self.state = None
+
+    def __copy__(self):
+        """A cache that goes on by itself: the tensors are shared, which no step edits."""
+        twin = object.__new__(type(self))
+        twin.__dict__ = self.__dict__ | {"layers": self.layers.copy()}
+        for i, layer in self.layers.items():
+            twin.layers[i] = copy.copy(layer)
+        return twin
 
     @property
     def length(self) -> int:

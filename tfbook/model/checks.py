@@ -98,12 +98,13 @@ def check_ids(name, ids):
 
 def check_vectors(layer, width, **vectors):
     """Raise unless each of the vectors is (B, length, width), not empty, and fits the
-    layer in dtype and device. What is given under several names is checked once.
+    layer in dtype and device. A tensor passed under two names is checked once.
     """
-    checked = object()
+    checked = []
     for name, x in vectors.items():
-        if x is checked:
+        if any(x is other for other in checked):
             continue
+        checked.append(x)
         check_tensor(name, x)
         if x.dim() != 3 or x.size(-1) != width or x.numel() == 0:
             raise ValueError(
@@ -111,12 +112,11 @@ def check_vectors(layer, width, **vectors):
                 f"got {tuple(x.shape)}"
             )
         check_fits(name, x, layer)
-        checked = x
 
 
 def check_fits(name, x, layer):
     """Raise unless x has the device and the dtype, or under autocast a floating one, of
-    the layer's parameters. A layer whose weights a quantiser hides has none to ask.
+    the layer's parameters. A quantised layer may have none: then nothing is compared.
     """
     weight = next(layer.parameters(), None)
     if weight is None:

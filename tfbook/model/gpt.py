@@ -49,10 +49,9 @@ class GPT(nn.Module):
         check_ids("target", target)
         past = 0 if cache is None else cache.length
         x = self.target_embedding(target, past, name="target")  # (B, T, d_model)
-        if cache is not None:
-            cache.extend(target.new_ones(target.shape).bool()[:, None, None])
-        # (1, 1, T, past + T)
         mask = causal_mask(target.size(1), past, target.device)
         # (B, T, d_model)
         x = self.decoder(x, memory, mask, source_mask, cache=cache)
+        if cache is not None:
+            cache.extend(target.new_ones(target.shape).bool()[:, None, None])
         return self.output(x)  # (B, T, V)

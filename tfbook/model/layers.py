@@ -118,14 +118,14 @@ class DecoderLayer(nn.Module):
         *,
         cache=None,
     ) -> Float[Tensor, "B T d_model"]:
-        past, fixed = (None, None) if cache is None else (cache.past, cache.memory)
+        own, other = (None, None) if cache is None else (cache.past, cache.memory)
 
         def attend(x):
-            return self.self_attention(x, x, x, mask, cache=past)[0]
+            return self.self_attention(x, x, x, mask, cache=own)[0]
 
         def attend_to_memory(x):
             return self.cross_attention(
-                x, memory, memory, memory_mask, cache=fixed
+                x, memory, memory, memory_mask, cache=other
             )[0]
 
         x = self.add_norm[0](x, attend)

@@ -28,7 +28,7 @@ def causal_mask(
 
     Source: Vaswani et al. 2017, section 3.2.3. length: number of queries T. past:
     number of positions before them whose keys are already in a cache; with past > 0
-    the mask is aligned to the last key, which `is_causal=True` of PyTorch is not.
+    the mask is aligned to the last key, unlike by `is_causal=True` of PyTorch.
     Returns (1, 1, T, past + T). Raises TypeError or ValueError when length is not a
     positive int or past is negative.
     """

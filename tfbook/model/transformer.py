@@ -75,8 +75,10 @@ class Decoder(nn.Module):
     ) -> Float[Tensor, "B T d_model"]:
         self.check(x, memory, memory_mask)
         for i, layer in enumerate(self.layers):
-            past = None if cache is None else cache.layers[i]
-            x = layer(x, memory, mask, memory_mask, cache=past)  # (B, T, d_model)
+            layer_cache = None if cache is None else cache.layers[i]
+            x = layer(
+                x, memory, mask, memory_mask, cache=layer_cache
+            )  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
 
     def check(self, x, memory, memory_mask):

@@ -1,7 +1,7 @@
 """A gallery of bugs: each known mistake in a Transformer, as a context manager that patches it in.
 
     with pitfalls.causal_mask_missing():
-        ...                     # every model carries the bug
+        ...                     # every model carries the bug, but for fast twins made before
     ...                         # and none does
 
 The model has no flags for them: each bug is patched in from here, in as few lines as possible. A

@@ -82,6 +82,7 @@ class Training:
 
     def step(self):
         """One batch, one update of all weights; returns the loss."""
+        self.fast.train(self.model.training)
         factor = warmup_cosine(
             len(self.losses), self.recipe.warmup, self.recipe.steps
         )
@@ -202,7 +203,6 @@ def run(training, report=None, checkpoint=None, every=500):
     if checkpoint and Path(checkpoint).exists():
         training.load(checkpoint)
     training.model.train()
-    training.fast.train()
     steps = training.recipe.steps
     while len(training.losses) < steps:
         training.step()
