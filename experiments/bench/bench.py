@@ -43,13 +43,10 @@ SIZES = {  # d_model, heads, layers on each side, tokens on each side
     "large": (512, 8, 2, 2048),
 }
 LENGTHS, ROUNDS, VOCAB, DROPOUT = (8, 32, 128, 512), 9, 1000, 0.1
-NO_DROPOUT = FEW_PADS = (
-    32  # the length at which dropout is left out, too, or most pads
-)
-SHORTEST = {
-    False: 0.5,
-    True: 0.84,
-}  # row beside the longest, without and with few pads
+NO_DROPOUT = 32  # the length at which dropout is left out, too
+FEW_PADS = "middle", 32  # the size and the length at which few are pads, too
+# the shortest row beside the longest, with many pads and with few
+SHORTEST = {False: 0.5, True: 0.84}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # An entry of the history without rules is older: the others with gelu, their attention in
 # 32 bits under autocast, always the same order.
@@ -240,7 +237,7 @@ def points():
                 found[f"{size}, {name}, {length}"] = *given, DROPOUT
                 if length == NO_DROPOUT:
                     found[f"{size}, {name}, {length}, no dropout"] = *given, 0.0
-                if length == FEW_PADS:
+                if (size, length) == FEW_PADS:
                     found[f"{size}, {name}, {length}, few pads"] = (
                         *given,
                         DROPOUT,

@@ -6,7 +6,7 @@ python experiments/bench/speed_table.py
 import json
 from pathlib import Path
 
-SHOWN = "middle"  # of the sizes; the others are in the results
+SHOWN = "middle, "  # of the sizes; the others are in the results
 
 
 def read(name):
@@ -19,16 +19,21 @@ def spread(median, first, third):
 
 
 def training(numbers):
-    """Lines of a table: a row for each type and length, a column for each system."""
-    speeds = numbers["tokens a second, share of the rate"]
-    rows = {name: found for name, found in speeds.items() if name.startswith(SHOWN)}
+    """Lines of a table: a row for each type and length at which the plain model was
+    measured, too, a column for each system.
+    """
+    speeds, plain = (
+        numbers["tokens a second, share of the rate"],
+        numbers["plain ahead"],
+    )
+    rows = {name: speeds[name] for name in plain if name.startswith(SHOWN)}
     systems = list(next(iter(rows.values())))
-    yield f"| type, length | {' | '.join(systems)} | ahead |"
-    yield "|---|" + "---:|" * (len(systems) + 1)
+    yield f"| type, length | {' | '.join(systems)} | ahead | plain ahead |"
+    yield "|---|" + "---:|" * (len(systems) + 2)
     for name, found in rows.items():
         cells = " | ".join(f"{v:,} ({share:.0%})" for v, share in found.values())
-        label, ahead = name.removeprefix(f"{SHOWN}, "), numbers["ahead"][name]
-        yield f"| {label} | {cells} | {spread(*ahead)} |"
+        label, ahead = name.removeprefix(SHOWN), spread(*numbers["ahead"][name])
+        yield f"| {label} | {cells} | {ahead} | {spread(*plain[name])} |"
 
 
 def decoding(numbers):
