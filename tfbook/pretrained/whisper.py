@@ -4,8 +4,9 @@ import json
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
 from tfbook.data.waves import resample
 from tfbook.model.audio import log_mel
@@ -106,7 +107,14 @@ class Whisper(Transformer):
         self.output = nn.Linear(config.d_model, config.target_vocab, bias=False)
         self.output.weight = self.target_embedding.tokens.weight
 
-    def encode(self, source):
+    def forward(
+        self, source: Float[Tensor, "B n_mels frames"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
+        return self.decode(target, self.encode(source))  # (B, T, V)
+
+    def encode(
+        self, source: Float[Tensor, "B n_mels frames"]
+    ) -> Float[Tensor, "B S d_model"]:
         """A spectrogram (B, n_mels, 2·S) to the memory (B, S, d_model), S = `length`.
 
         Raises TypeError or ValueError naming source.
