@@ -91,10 +91,10 @@ def check_all(module):
         for name, value in list(vars(owner).items()):
             static = isinstance(value, staticmethod)
             function = value.__func__ if static else value
-            if getattr(function, "__module__", None) == module.__name__:
-                if isinstance(function, FunctionType):
-                    function = checked(function)
-                    setattr(owner, name, staticmethod(function) if static else function)
+            own = getattr(function, "__module__", None) == module.__name__
+            if own and isinstance(function, FunctionType):
+                function = checked(function)
+                setattr(owner, name, staticmethod(function) if static else function)
 
 
 class Loader(SourceFileLoader):
@@ -120,5 +120,7 @@ def install():
     """Check all modules of ROOMS, which are imported from here on."""
     early = [name for name in sys.modules if name.startswith("tfbook")]
     if early:
-        raise RuntimeError(f"shapes must be checked from the first import of tfbook, got {early}")
+        raise RuntimeError(
+            f"shapes must be checked from the first import of tfbook, got {early}"
+        )
     sys.meta_path.insert(0, Finder())

@@ -18,11 +18,13 @@ FASTER = {
     nn.Dropout: FastDropout,
 }
 # what a stack may consist of: all but attention treats each position by itself
-KNOWN = {*FASTER, EncoderLayer, DecoderLayer, FeedForward, AddNorm}
-KNOWN |= {nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Identity}
+KNOWN = {
+    *(*FASTER, EncoderLayer, DecoderLayer, FeedForward, AddNorm),
+    *(nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Identity),
+}
 
 
-def accelerate(model):
+def accelerate(model: nn.Module) -> nn.Module:
     """A model over the same parameters that gives the same outputs, but for rounding,
     and is faster in training and decoding; the given model stays as it is.
 
@@ -62,7 +64,7 @@ def twin_of(module, twins, in_stack=False):
     return twin
 
 
-def is_known(module):
+def is_known(module: nn.Module) -> bool:
     """Whether a module does what its class says, and the class is known."""
     hooks = (
         module._forward_hooks,

@@ -90,6 +90,8 @@ class Whisper(Transformer):
     length: S. Raises TypeError or ValueError naming the argument.
     """
 
+    position_embedding: Tensor
+
     def __init__(self, config, tokenizer=None, n_mels=80, length=1500):
         nn.Module.__init__(self)  # not a Transformer's: its way in is another
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
