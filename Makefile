@@ -23,7 +23,7 @@ LABELS = $(patsubst book/%.ipynb,%,$(NOTEBOOKS))
 define LINT
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	@! grep -q '^\[tool.ty' pyproject.toml || $(PY) -m ty check
+	$(PY) -m ty check
 endef
 
 .PHONY: book check test lessons extras bench experiments lab test-gpu clean help

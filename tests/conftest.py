@@ -3,7 +3,10 @@
 import socket
 
 import pytest
+import shapes
 import torch
+
+shapes.install()
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 

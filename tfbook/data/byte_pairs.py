@@ -95,7 +95,7 @@ class BytePairs:
         if chunk not in self._seen:  # most words recur
             ids = list(chunk)
             while pairs := [pair for pair in pairwise(ids) if pair in self._made]:
-                pair = min(pairs, key=self._made.get)  # the earliest merge
+                pair = min(pairs, key=self._made.__getitem__)  # the earliest merge
                 ids = join(ids, pair, self._made[pair])
             self._seen[chunk] = ids
         return self._seen[chunk]

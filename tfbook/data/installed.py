@@ -21,7 +21,7 @@ def package_folder(package):
     which says how to install it.
     """
     spec = importlib.util.find_spec(package)
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise ImportError(
             f"package must be installed, and {package} is not: run `make extras`"
         )

@@ -17,11 +17,11 @@ from tfbook.model.checks import check_count, check_number
 def beam_search(
     model,
     source: Tensor | None,
-    start,
-    stop,
-    max_length,
-    beam=4,
-    length_penalty=0.6,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
+    beam: int = 4,
+    length_penalty: float = 0.6,
 ) -> Int[Tensor, "B T"]:
     r"""The best-scoring sequence among `beam` that are extended side by side.
 
@@ -43,11 +43,11 @@ def beam_search(
 def beam_search_nbest(
     model,
     source: Tensor | None,
-    start,
-    stop,
-    max_length,
-    beam=4,
-    length_penalty=0.6,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
+    beam: int = 4,
+    length_penalty: float = 0.6,
 ) -> list[list[tuple[Int[Tensor, " T"], float]]]:
     """The best sequences that a beam search finishes, the most probable first.
 
@@ -132,7 +132,7 @@ class Beams:
         # ranks the greedy sequence first, for as long as it lives
         self.bonus = torch.full_like(self.scores[:, :1], math.inf)  # (B, 1)
 
-    def extend(self, logits: Float[Tensor, "N V"], stop) -> Int[Tensor, " M"]:
+    def extend(self, logits: Float[Tensor, "N V"], stop: int) -> Int[Tensor, " M"]:
         """Append one symbol to the sequences, from logits (B·beam, V).
 
         Those that end with stop are finished, and at max_length all; the others live

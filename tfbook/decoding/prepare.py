@@ -25,7 +25,11 @@ def decoding(function):
 
 
 def prepare(
-    model, source: Tensor | None, start, stop, max_length
+    model,
+    source: Tensor | None,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
 ) -> tuple[
     Float[Tensor, "B S d_model"] | None,
     Bool[Tensor, "B 1 1 S"] | None,
@@ -55,7 +59,7 @@ def prepare(
     return memory, model.mask_source(source), prompt.expand(n_rows, -1)
 
 
-def check_prompt(start, model) -> Int[Tensor, "B T"]:
+def check_prompt(start: int | list | tuple | Tensor, model) -> Int[Tensor, "B T"]:
     """The prompts that start holds: an id, or ids (T,) or (B, T).
 
     The model's pad may be a symbol, as GPT-2's end of text is, wherever it can't be

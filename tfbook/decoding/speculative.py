@@ -14,9 +14,9 @@ from tfbook.model.cache import KeyValueCache
 def speculative_decode(
     model,
     source: Tensor | None,
-    start,
-    stop,
-    max_length,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
     draft: Callable[[list[int]], list[int]],
 ) -> Int[Tensor, "1 T"]:
     """What `greedy_decode` returns for one row, but for rounding, in fewer passes.
@@ -54,7 +54,7 @@ def speculative_decode(
     return ids.masked_fill(ids == stop, model.config.pad)
 
 
-def check_guess(guess, model) -> list[int]:
+def check_guess(guess: list[int], model) -> list[int]:
     """The guess, a list of ids. Raises TypeError or ValueError for anything else."""
     if not isinstance(guess, list) or not all(type(i) is int for i in guess):
         raise TypeError(f"draft must return a list of int, got {guess!r:.60}")

@@ -12,7 +12,13 @@ FLOAT32 = torch.finfo(torch.float32)
 
 
 def greedy_decode(
-    model, source: Tensor | None, start, stop, max_length, *, cache=True
+    model,
+    source: Tensor | None,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
+    *,
+    cache: bool = True,
 ) -> Int[Tensor, "B T"]:
     r"""At each step the most probable symbol: $\arg\max_v p(v \mid y_{<t}, x)$.
 
@@ -37,12 +43,12 @@ def greedy_decode(
 def sample(
     model,
     source: Tensor | None,
-    start,
-    stop,
-    max_length,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
+    start: int | list | tuple | Tensor,
+    stop: int,
+    max_length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
     generator: Generator | None = None,
 ) -> Int[Tensor, "B T"]:
     r"""At each step a symbol drawn from $\text{softmax}(logits / temperature)$.
@@ -62,9 +68,9 @@ def sample(
 
 def draw(
     logits: Float[Tensor, "B V"],
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
     generator: Generator | None = None,
 ) -> Int[Tensor, " B"]:
     """One id (B,) for each row of logits (B, V), with the probabilities of
@@ -76,7 +82,10 @@ def draw(
 
 
 def candidates(
-    logits: Float[Tensor, "B V"], temperature=1.0, top_k=None, top_p=None
+    logits: Float[Tensor, "B V"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
 ) -> tuple[Float[Tensor, "B V"], Int[Tensor, "B V"]]:
     """What may be drawn, the most probable first: probabilities (B, V), zero for what
     is left out and not divided by their sum, and ids (B, V).
@@ -132,7 +141,7 @@ def _generate(model, source, start, stop, max_length, choose, use_cache=True):
             unfinished, symbols, new = unfinished[rows], symbols[rows], new[rows]
             memory = None if memory is None else memory[rows]
             source_mask = None if source_mask is None else source_mask[rows]
-            if use_cache:
+            if cache is not None:
                 cache.select(rows)
         generated[unfinished, n] = symbols
         last = symbols[:, None]  # (B, 1)

@@ -28,12 +28,13 @@ def check_attention(answer):
     attention = function(answer, "query", "key", "value")
     generator = torch.Generator().manual_seed(0)
     sizes = (3, 10), (5, 10), (5, 2)
-    given = [
+    query, key, value = (
         torch.randn(s, generator=generator, dtype=torch.float64) * 2 for s in sizes
-    ]
-    query, key, value = given
-    output = attention(*given)
-    wanted, _ = scaled_dot_product_attention(*(x[None, None] for x in given))
+    )
+    output = attention(query, key, value)
+    wanted, _ = scaled_dot_product_attention(
+        query[None, None], key[None, None], value[None, None]
+    )
     tensor(output, wanted[0, 0], shape="(T, E)")
     if torch.allclose(output, wanted[0, 0]):
         return None

@@ -63,8 +63,10 @@ def check_narrow_window(answer):
 
 def _alignment(generator):
     """An alignment of two to five units, or None now and then."""
-    units = [("a", ("AE",)), ("a", ("EY",)), ("e", ()), ("e", ("EH",))]
-    units += [("sh", ("SH",)), ("s", ("S",)), ("h", ("HH",)), ("x", ("K", "S"))]
+    units = [
+        *(("a", ("AE",)), ("a", ("EY",)), ("e", ()), ("e", ("EH",))),
+        *(("sh", ("SH",)), ("s", ("S",)), ("h", ("HH",)), ("x", ("K", "S"))),
+    ]
     if generator.random() < 0.1:
         return None
     weights = (3, 1, 4, 2, 3, 1, 1, 2)

@@ -20,11 +20,13 @@ def check_self_attention(answer):
     """A function from x (T, d) and three matrices (d, d) to the output (T, d) of one head."""
     attention = function(answer, "x", "w_q", "w_k", "w_v")
     x, w_q, w_k, w_v = (torch.randn(n, 6).double() for n in (5, 6, 6, 6))
-    inputs = [(x @ w)[None, None] for w in (w_q, w_k, w_v)]  # (1, 1, 5, 6) each
-    wanted = scaled_dot_product_attention(*inputs)[0][0, 0]  # (5, 6)
-    scores = inputs[0] @ inputs[1].transpose(-2, -1)  # (1, 1, 5, 5)
-    over_queries = (scores / 6**0.5).softmax(dim=-2) @ inputs[2]  # (1, 1, 5, 6)
-    unscaled = scores.softmax(dim=-1) @ inputs[2]  # (1, 1, 5, 6)
+    query, key, value = (
+        (x @ w)[None, None] for w in (w_q, w_k, w_v)
+    )  # (1, 1, 5, 6)
+    wanted = scaled_dot_product_attention(query, key, value)[0][0, 0]  # (5, 6)
+    scores = query @ key.transpose(-2, -1)  # (1, 1, 5, 5)
+    over_queries = (scores / 6**0.5).softmax(dim=-2) @ value  # (1, 1, 5, 6)
+    unscaled = scores.softmax(dim=-1) @ value  # (1, 1, 5, 6)
     result = tensor(attention(x, w_q, w_k, w_v), wanted, shape="(T, d)")
     if torch.allclose(result, over_queries[0, 0]):
         return "the softmax runs over the keys: each row of weights sums to one"

@@ -25,11 +25,13 @@ FASTER = {
 }
 PARTS = (Encoder, Decoder, InputEmbedding)  # exchanged whole, or not at all
 # what they may consist of: all but attention treats each position by itself
-KNOWN = {*FASTER, *PARTS, EncoderLayer, DecoderLayer, FeedForward, AddNorm}
-KNOWN |= {nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Identity}
+KNOWN = {
+    *(*FASTER, *PARTS, EncoderLayer, DecoderLayer, FeedForward, AddNorm),
+    *(nn.ModuleList, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Identity),
+}
 
 
-def accelerate(model):
+def accelerate(model: nn.Module) -> nn.Module:
     """A twin of a model over the same parameters, faster in training and decoding; the
     model stays as it is.
 
@@ -74,7 +76,7 @@ def twin_of(module, twins, in_part=False):
     return twin
 
 
-def is_known(module):
+def is_known(module: nn.Module) -> bool:
     """Whether a module does what its class says, and the class is known."""
     hooks = (
         module._forward_pre_hooks,
@@ -86,7 +88,7 @@ def is_known(module):
     return type(module) in KNOWN and plain and not getattr(module, "inplace", False)
 
 
-def has_own_methods(module):
+def has_own_methods(module: nn.Module) -> bool:
     """Whether this very module, not its class, has a method or what `compile` makes."""
     own = vars(module)
     replaced = own.keys() & vars(type(module)).keys() - {"__doc__"}

@@ -4,6 +4,8 @@ from collections import defaultdict
 from functools import partial
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from tfbook.model.cache import KeyValueCache, LayerCache, MemoryKeysAndValues
 
@@ -17,14 +19,25 @@ class SharedMemory(MemoryKeysAndValues):
         super().__init__()
         self.n = n
 
-    def of_each(self, attention, memory, value):
+    def of_each(
+        self,
+        attention,
+        memory: Float[Tensor, "rows S d_model"],
+        value: Float[Tensor, "rows S d_model"],
+    ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
         """The keys and values of each source, (B, H, S, D)."""
         return super().update(attention, memory[:: self.n], value[:: self.n])
 
-    def update(self, attention, memory, value):
+    def update(
+        self,
+        attention,
+        memory: Float[Tensor, "rows S d_model"],
+        value: Float[Tensor, "rows S d_model"],
+    ) -> tuple[Float[Tensor, "rows H S D"], Float[Tensor, "rows H S D"]]:
         """Those of each row, (B·n, H, S, D), for an attention that knows no sharing."""
-        pair = self.of_each(attention, memory, value)
-        return tuple(x.repeat_interleave(self.n, dim=0) for x in pair)
+        keys, values = self.of_each(attention, memory, value)
+        n = self.n
+        return keys.repeat_interleave(n, dim=0), values.repeat_interleave(n, dim=0)
 
 
 class BeamLayerCache(LayerCache):
@@ -43,9 +56,10 @@ class BeamCache(KeyValueCache):
         self.layers = defaultdict(partial(BeamLayerCache, n))
         self.n = n
 
-    def select_memory(self, rows):
+    def select_memory(self, rows: Int[Tensor, " rows"]) -> None:
         """Keep the sources of these rows; those of a source must stay together."""
         sources = rows[:: self.n] // self.n  # (B,)
-        same = torch.arange(self.mask.size(0) // self.n, device=rows.device)
+        n_sources = 0 if self.mask is None else len(self.mask) // self.n
+        same = torch.arange(n_sources, device=rows.device)
         if not torch.equal(sources, same):  # a long memory is dear to copy
             super().select_memory(sources)

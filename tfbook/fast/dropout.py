@@ -2,14 +2,15 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 # Pages of random numbers, the same in every run; random is where reading starts.
 PAGES = torch.empty(3, 2**18, dtype=torch.int64, device="cpu")
 PAGES.random_(-(2**63), None, generator=torch.Generator().manual_seed(0))
 
 
-def random_numbers(count):
+def random_numbers(count: int) -> Int[Tensor, " count"]:
     """`count` random numbers of 16 bits, from -32,768 to 32,767: (count,).
 
     PyTorch's generator makes one number after another, on one core. Here it only chooses
@@ -31,7 +32,7 @@ def random_numbers(count):
     return numbers.view(torch.int16)[:count]  # (count,)
 
 
-def dropout(x, p):
+def dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
     r"""$y_i = x_i\, m_i / (1 - p)$, where each $m_i$ is 0 with probability $p$, else 1.
 
     Source: Srivastava et al. 2014, section 4; the division keeps the expectation,
@@ -54,5 +55,5 @@ def dropout(x, p):
 class FastDropout(nn.Dropout):
     """`dropout` in training, nothing in eval: any shape (…) to the same."""
 
-    def forward(self, x):
-        return dropout(x, self.p if self.training else 0.0)
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return dropout(input, self.p if self.training else 0.0)

@@ -2,11 +2,14 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from tfbook.fast.cache import SharedMemory
 from tfbook.fast.dropout import dropout as drop
 from tfbook.fast.packing import PackedMask, Packing, is_readable
 from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.checks import check_mask, check_vectors
 from tfbook.model.masks import causal_mask
 from tfbook.model.positions import apply_rotary
@@ -23,13 +26,19 @@ class FastAttention(MultiHeadAttention):
     """
 
     def forward(
-        self, query, key, value, mask=None, need_weights=False, *, cache=None
-    ):
+        self,
+        query: Float[Tensor, "B T d_model"],
+        key: Float[Tensor, "B S d_model"],
+        value: Float[Tensor, "B S d_model"],
+        mask: Bool[Tensor, "..."] | PackedMask | None = None,
+        need_weights: bool = False,
+        *,
+        cache=None,
+    ) -> tuple[Float[Tensor, "B T d_model"], Float[Tensor, "..."] | None]:
+        packed = mask if isinstance(mask, PackedMask) else PackedMask(mask)
+        mask, queries, keys = packed
         if isinstance(cache, SharedMemory):
             return self.ask_shared(query, key, value, mask, need_weights, cache)
-        if not isinstance(mask, PackedMask):
-            mask = PackedMask(mask)
-        mask, queries, keys = mask
         # (B, H, T, D)
         query = self.split_heads(queries.unpack(self.query_projection(query)))
         if cache is not None:
@@ -45,7 +54,14 @@ class FastAttention(MultiHeadAttention):
         # (B, T, d_model), or (1, N, d_model) where queries are packed
         return self.output_projection(queries.pack(output)), weights
 
-    def attend(self, query, key, value, mask, need_weights):
+    def attend(
+        self,
+        query: Float[Tensor, "B H T D"],
+        key: Float[Tensor, "B H S D"],
+        value: Float[Tensor, "B H S D_value"],
+        mask: Bool[Tensor, "..."] | None,
+        need_weights: bool,
+    ) -> tuple[Float[Tensor, "B T d_model"], Float[Tensor, "B H T S"] | None]:
         """Heads (B, H, T, D), (B, H, S, D) twice, to their outputs side by side, (B, T,
         d_model), and the weights (B, H, T, S) or None.
         """
@@ -54,7 +70,15 @@ class FastAttention(MultiHeadAttention):
         output, weights = attend(query, key, value, mask, dropout)
         return output.transpose(1, 2).flatten(2), weights  # (B, T, d_model)
 
-    def ask_shared(self, query, key, value, mask, need_weights, cache):
+    def ask_shared(
+        self,
+        query: Float[Tensor, "rows T d_model"],
+        key: Float[Tensor, "rows S d_model"],
+        value: Float[Tensor, "rows S d_model"],
+        mask: Bool[Tensor, "..."] | None,
+        need_weights: bool,
+        cache: SharedMemory,
+    ) -> tuple[Float[Tensor, "rows T d_model"], Float[Tensor, "B H all S"] | None]:
         """Cross-attention of n rows a memory: (B·n, T, d_model) go in and come out."""
         n, rows = cache.n, query.shape
         query = query.reshape(-1, n * rows[1], rows[2])  # (B, n·T, d_model)
@@ -66,7 +90,13 @@ class FastAttention(MultiHeadAttention):
         return output.view(rows), weights  # (B·n, T, d_model)
 
 
-def fused_attention(query, key, value, mask=None, dropout=0.0):
+def fused_attention(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B H S D"],
+    value: Float[Tensor, "B H S D_value"],
+    mask: Bool[Tensor, "..."] | None = None,
+    dropout: float = 0.0,
+) -> tuple[Float[Tensor, "B H T D_value"], None]:
     """The output of `scaled_dot_product_attention`, (B, H, T, D), and None for the weights.
 
     By PyTorch's fused kernel, which never stores the weights (B, H, T, S), unless it is the
@@ -75,14 +105,21 @@ def fused_attention(query, key, value, mask=None, dropout=0.0):
     short = query.dtype == torch.bfloat16 and key.size(-2) < 1000
     if query.device.type == "cpu" and (dropout or (short and query.requires_grad)):
         if query.dtype == torch.float16:  # its range is too small to add a mask
-            return scaled_dot_product_attention(query, key, value, mask, dropout)
+            inputs = query, key, value, mask, dropout
+            return scaled_dot_product_attention(*inputs)[0], None
         return attention_in_place(query, key, value, mask, dropout), None
     # the kernel wants (T, S)
     mask = None if mask is None else torch.atleast_2d(mask)
     return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
 
 
-def attention_in_place(query, key, value, mask, dropout):
+def attention_in_place(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B H S D"],
+    value: Float[Tensor, "B H S D_value"],
+    mask: Bool[Tensor, "..."] | None,
+    dropout: float,
+) -> Float[Tensor, "B H T D_value"]:
     """The output of `scaled_dot_product_attention`, (B, H, T, D), with fewer temporaries."""
     query = query / query.size(-1) ** 0.5
     scores = query @ key.transpose(-2, -1)  # (B, H, T, S)
@@ -98,7 +135,7 @@ def attention_in_place(query, key, value, mask, dropout):
     return drop(weights, dropout) @ value  # (B, H, T, D)
 
 
-def any_row_is_empty(mask):
+def any_row_is_empty(mask: Bool[Tensor, "..."]) -> bool:
     """Whether a query may attend to nothing; True where values can't be read."""
     return not is_readable(mask) or not mask.any(dim=-1).all()
 
@@ -106,7 +143,11 @@ def any_row_is_empty(mask):
 class FastEncoder(Encoder):
     """An `Encoder` that leaves pads out in training: (B, S, d_model) to the same."""
 
-    def forward(self, x, mask=None):
+    def forward(
+        self,
+        x: Float[Tensor, "B S d_model"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "B S d_model"]:
         check_vectors(self, self.d_model, x=x)
         check_stack_mask(self, mask, x)
         packing = Packing(x.shape[:2], mask) if self.training else Packing()
@@ -120,7 +161,15 @@ class FastDecoder(Decoder):
     With a cache nothing is packed; only a mask that hides nothing is dropped.
     """
 
-    def forward(self, x, memory=None, mask=None, memory_mask=None, *, cache=None):
+    def forward(
+        self,
+        x: Float[Tensor, "B T d_model"],
+        memory: Float[Tensor, "B S d_model"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Bool[Tensor, "..."] | None = None,
+        *,
+        cache: KeyValueCache | None = None,
+    ) -> Float[Tensor, "B T d_model"]:
         super().check(x, memory, memory_mask)
         check_stack_mask(
             self, mask, x, 0 if cache is None else cache.layers[0].past.length
@@ -142,14 +191,19 @@ class FastDecoder(Decoder):
         """Nothing: `forward` has checked what it packed, (1, N, d_model)."""
 
 
-def check_stack_mask(stack, mask, x, past=0):
+def check_stack_mask(
+    stack,
+    mask: Bool[Tensor, "..."] | None,
+    x: Float[Tensor, "B T d_model"],
+    past: int = 0,
+) -> None:
     """Raise unless the mask fits the stack's self-attention of x (B, T, d_model)."""
     if mask is not None:
         shape = (len(x), stack.n_heads, x.size(1), past + x.size(1))
         check_mask("mask", mask, shape, x.device)
 
 
-def padding_in(mask):
+def padding_in(mask: Bool[Tensor, "..."] | None) -> Bool[Tensor, "B H 1 T"] | None:
     """The padding mask (B, 1, 1, T) of a decoder's mask (B, 1, T, T) that hides pads and
     what is later, and nothing else; None of another.
     """
@@ -160,7 +214,7 @@ def padding_in(mask):
     return padding if torch.equal(mask, padding & causal) else None
 
 
-def needed(mask):
+def needed(mask: Bool[Tensor, "*shape"] | None) -> Bool[Tensor, "*shape"] | None:
     """The mask, or None where it hides nothing and a look is cheap: on the CPU."""
     if mask is None or mask.device.type != "cpu" or not is_readable(mask):
         return mask

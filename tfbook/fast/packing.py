@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 class Packing:
@@ -19,9 +21,13 @@ class Packing:
 
     def __init__(self, shape=None, keep=None):
         self.shape, self.real, self.index, self.keep = shape, None, None, None
-        if keep is None or not is_readable(keep):
+        if (
+            shape is None
+            or keep is None
+            or keep.shape != (shape[0], 1, 1, shape[1])
+        ):
             return
-        if keep.shape != (shape[0], 1, 1, shape[1]):
+        if not is_readable(keep):
             return
         first = torch.arange(shape[1], device=keep.device) == 0  # (T,)
         keep = (keep | first).flatten()  # (B·T,)
@@ -31,7 +37,7 @@ class Packing:
             self.real, self.index = real, keep.cumsum(0) - 1  # (B·T,)
             self.keep = keep.view(*shape, 1)  # (B, T, 1)
 
-    def pack(self, x):
+    def pack(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "one N D"]:
         """(B, T, D) to (1, N, D)."""
         if self.shape is None:
             return x
@@ -39,18 +45,18 @@ class Packing:
         x = x if self.real is None else x.index_select(0, self.real)  # (N, D)
         return x[None]  # (1, N, D)
 
-    def unpack(self, x):
+    def unpack(self, x: Float[Tensor, "one N D"]) -> Float[Tensor, "B T D"]:
         """(1, N, D) to (B, T, D); a pad repeats the real position before it."""
         if self.shape is None:
             return x
         x = x.squeeze(0)  # (N, D)
-        x = x if self.real is None else x.index_select(0, self.index)  # (B·T, D)
+        x = x if self.index is None else x.index_select(0, self.index)  # (B·T, D)
         return x.unflatten(0, self.shape)  # (B, T, D)
 
-    def restore(self, x):
+    def restore(self, x: Float[Tensor, "one N D"]) -> Float[Tensor, "B T D"]:
         """(1, N, D) to (B, T, D), zero at pads, which therefore get no gradient."""
         x = self.unpack(x)  # (B, T, D)
-        return x if self.real is None else x * self.keep  # (B, T, D)
+        return x if self.keep is None else x * self.keep  # (B, T, D)
 
     def mask_for(self, mask, keys):
         """The mask with what attention needs to unpack queries packed by this and keys packed

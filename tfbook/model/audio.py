@@ -3,13 +3,14 @@
 import math
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from tfbook.model.checks import check_wave
 from tfbook.model.vit import ViT
 
 
-def mel_filters(n_mels, n_fft, rate):
+def mel_filters(n_mels: int, n_fft: int, rate: float) -> Float[Tensor, "n_mels F"]:
     r"""Triangles that sum frequencies into bands of equal width on the mel scale.
 
     The scale of Slaney 1998: straight below 1,000 Hz, logarithmic above, as ears hear;
@@ -40,7 +41,13 @@ def _to_hertz(mel):
     return torch.where(mel < 15, mel * 200 / 3, above)
 
 
-def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
+def log_mel(
+    wave: Float[Tensor, "B samples"],
+    rate: float = 16000,
+    n_fft: int = 400,
+    hop: int = 160,
+    n_mels: int = 80,
+) -> Float[Tensor, "B n_mels T"]:
     r"""Waves (B, samples) to their log-mel spectrograms (B, n_mels, samples // hop).
 
     The squared magnitudes of the short-time Fourier transform, summed by `mel_filters`;
@@ -63,7 +70,7 @@ def log_mel(wave, rate=16000, n_fft=400, hop=160, n_mels=80):
     return (loud + 4) / 4
 
 
-def picture(waves):
+def picture(waves: Float[Tensor, "B samples"]) -> Float[Tensor, "B 1 40 T"]:
     """Waves (B, samples) at 8,000 a second to the pictures that are read: 40 mel bands
     in windows of 32 ms, one each 10 ms, no lower than 70 dB below the loudest, for what
     is softer tells of the recorder; each picture moved and scaled to mean 0 and
@@ -89,5 +96,7 @@ class SpectrogramTransformer(nn.Module):
         self.config = config
         self.vit = ViT(config, (40, samples // 80), patch, n_classes)
 
-    def forward(self, waves):
+    def forward(
+        self, waves: Float[Tensor, "B samples"]
+    ) -> Float[Tensor, "B n_classes"]:
         return self.vit(picture(waves))  # (B, n_classes)

@@ -4,7 +4,7 @@ import copy
 from collections import defaultdict
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -19,26 +19,30 @@ class PastKeysAndValues:
         """How many positions have been seen."""
         return 0 if self.pair is None else self.pair[0].size(-2)
 
-    def update(self, attention, key, value):
+    def update(
+        self,
+        attention,
+        key: Float[Tensor, "B T d_model"],
+        value: Float[Tensor, "B T d_model"],
+    ) -> tuple[Float[Tensor, "B H all D"], Float[Tensor, "B H all D"]]:
         """All keys and values, (B, H, past + T, D) each; key and value, (B, T, d_model),
         hold the new positions. Raises ValueError for another batch than before.
         """
-        new = attention.keys_and_values(
-            key, value, self.length
-        )  # (B, H, T, D) each
+        # (B, H, T, D) each
+        key, value = attention.keys_and_values(key, value, self.length)
         if self.pair is not None:
             check_batch(key, self.pair[0])
-            both = zip(self.pair, new, strict=True)
-            new = tuple(torch.cat(pair, dim=-2) for pair in both)
-        self.pair = new
-        return new
+            key = torch.cat((self.pair[0], key), dim=-2)
+            value = torch.cat((self.pair[1], value), dim=-2)
+        self.pair = key, value
+        return self.pair
 
-    def select(self, rows):
+    def select(self, rows: Int[Tensor, " rows"]) -> None:
         """Keep these rows of the batch, in this order."""
         if self.pair is not None:
             self.pair = tuple(x[rows] for x in self.pair)
 
-    def crop(self, length):
+    def crop(self, length: int) -> None:
         """Keep the first `length` positions."""
         if self.pair is not None:
             self.pair = tuple(x[:, :, :length] for x in self.pair)
@@ -52,8 +56,15 @@ class MemoryKeysAndValues:
     def __init__(self):
         self.pair = None
 
-    def update(self, attention, memory, value):
-        """The keys and values; memory and value (B, S, d_model) count at the first call alone."""
+    def update(
+        self,
+        attention,
+        memory: Float[Tensor, "B S d_model"],
+        value: Float[Tensor, "B S d_model"],
+    ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
+        """The keys and values; memory and value (B, S, d_model) count at the first call
+        alone.
+        """
         if self.pair is None:
             self.pair = attention.keys_and_values(memory, value)
         return self.pair
@@ -111,7 +122,7 @@ class KeyValueCache:
         self.mask = mask
         return mask
 
-    def tensors(self):
+    def tensors(self) -> list[Tensor]:
         """The keys and values of all layers, those of the memory included, as a list."""
         pairs = [
             kept.pair
@@ -120,7 +131,7 @@ class KeyValueCache:
         ]
         return [x for pair in pairs if pair is not None for x in pair]
 
-    def crop(self, length):
+    def crop(self, length: int) -> None:
         """Forget all target positions but the first `length`. Raises ValueError when there
         are fewer, TypeError for a state, which can't be cut at a position.
         """
@@ -133,9 +144,10 @@ class KeyValueCache:
             )
         for layer in self.layers.values():
             layer.past.crop(length)
-        self.mask = self.mask[..., :length]  # (B, 1, 1, length)
+        if self.mask is not None:
+            self.mask = self.mask[..., :length]  # (B, 1, 1, length)
 
-    def select(self, rows):
+    def select(self, rows: Int[Tensor, " rows"]) -> None:
         """Keep these rows of the batch, in this order: a beam search's reordering."""
         self.select_memory(rows)
         for layer in self.layers.values():
@@ -144,7 +156,7 @@ class KeyValueCache:
             self.state = tuple(x[rows] for x in self.state)
         self.mask = None if self.mask is None else self.mask[rows]
 
-    def select_memory(self, rows):
+    def select_memory(self, rows: Int[Tensor, " rows"]) -> None:
         """Keep these rows of the memory, in this order."""
         for layer in self.layers.values():
             layer.memory.select(rows)

@@ -3,6 +3,7 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.checks import check_ids
 from tfbook.model.layers import InputEmbedding, init_weights
 from tfbook.model.masks import causal_mask
@@ -39,7 +40,11 @@ class GPT(nn.Module):
         return self.decode(target)  # (B, T, V)
 
     def decode(
-        self, target: Int[Tensor, "B T"], memory=None, source_mask=None, cache=None
+        self,
+        target: Int[Tensor, "B T"],
+        memory: None = None,
+        source_mask: None = None,
+        cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Target ids (B, T) to logits (B, T, V); memory and source_mask are None.
 

@@ -1,6 +1,7 @@
 """Feed-forward, Add & Norm, the layers of encoder and decoder, and the embedding of ids."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tfbook.model.attention import MultiHeadAttention
+from tfbook.model.cache import LayerCache
 from tfbook.model.checks import check_device, check_ids
 from tfbook.model.positions import sinusoidal_positions
 
@@ -34,7 +36,7 @@ class FeedForward(nn.Module):
         return self.linear_2(self.dropout(x))  # (B, T, d_model)
 
 
-def activate(x: Float[Tensor, "..."], name: str) -> Float[Tensor, "..."]:
+def activate(x: Float[Tensor, "*shape"], name: str) -> Float[Tensor, "*shape"]:
     r"""$\max(0, x)$ for "relu", $x\,\Phi(x)$ for "gelu", or its tanh approximation."""
     if name == "relu":
         return F.relu(x)
@@ -56,7 +58,9 @@ class AddNorm(nn.Module):
         self.pre = config.norm == "pre"
 
     def forward(
-        self, x: Float[Tensor, "B T d_model"], sublayer
+        self,
+        x: Float[Tensor, "B T d_model"],
+        sublayer: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "B T d_model"]:
         if self.pre:
             return x + self.dropout(sublayer(self.norm(x)))  # (B, T, d_model)
@@ -116,7 +120,7 @@ class DecoderLayer(nn.Module):
         mask: Bool[Tensor, "..."] | None = None,
         memory_mask: Bool[Tensor, "..."] | None = None,
         *,
-        cache=None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T d_model"]:
         own, other = (None, None) if cache is None else (cache.past, cache.memory)
 
@@ -134,7 +138,7 @@ class DecoderLayer(nn.Module):
         return self.add_norm[-1](x, self.feed_forward)  # (B, T, d_model)
 
 
-def self_attention(config):
+def self_attention(config) -> MultiHeadAttention:
     """The attention of a sequence to itself, which alone applies rotary positions."""
     return MultiHeadAttention(
         config.d_model,
@@ -198,7 +202,7 @@ class InputEmbedding(nn.Module):
             )
 
 
-def init_weights(model):
+def init_weights(model: nn.Module) -> nn.Module:
     r"""What every parameter starts as; returns the model.
 
     Projections: Xavier uniform (Glorot & Bengio 2010), biases 0, norms the

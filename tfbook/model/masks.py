@@ -21,7 +21,7 @@ def padding_mask(ids: Int[Tensor, "B S"], pad: int = 0) -> Bool[Tensor, "B 1 1 S
 
 
 def causal_mask(
-    length: int, past: int = 0, device=None
+    length: int, past: int = 0, device: torch.device | str | None = None
 ) -> Bool[Tensor, "1 1 T all"]:
     r"""True where the key is not later than the query: $m_{t,s} = [s \le past +
     t]$.

@@ -3,6 +3,7 @@
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from tfbook.model.cache import KeyValueCache
 from tfbook.model.checks import check_ids, check_memory, check_vectors
 from tfbook.model.layers import (
     DecoderLayer,
@@ -71,7 +72,7 @@ class Decoder(nn.Module):
         mask: Bool[Tensor, "..."] | None = None,
         memory_mask: Bool[Tensor, "..."] | None = None,
         *,
-        cache=None,
+        cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "B T d_model"]:
         self.check(x, memory, memory_mask)
         for i, layer in enumerate(self.layers):
@@ -81,7 +82,12 @@ class Decoder(nn.Module):
             )  # (B, T, d_model)
         return self.norm(x)  # (B, T, d_model)
 
-    def check(self, x, memory, memory_mask):
+    def check(
+        self,
+        x: Float[Tensor, "B T d_model"],
+        memory: Float[Tensor, "B S d_model"] | None,
+        memory_mask: Bool[Tensor, "..."] | None,
+    ) -> None:
         """Raise unless the vectors x (B, T, d_model) and the memory fit this stack."""
         if self.cross_attention and memory is None:
             raise ValueError(
@@ -96,7 +102,7 @@ class Decoder(nn.Module):
             check_memory(memory, memory_mask, x, self, "memory_mask")
 
 
-def final_norm(config):
+def final_norm(config) -> nn.Module:
     """The norm behind a stack's last layer, or nothing."""
     wanted = (
         config.norm == "pre" if config.final_norm is None else config.final_norm
@@ -158,7 +164,7 @@ class Transformer(nn.Module):
         target: Int[Tensor, "B T"],
         memory: Float[Tensor, "B S d_model"],
         source_mask: Bool[Tensor, "..."] | None = None,
-        cache=None,
+        cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Target ids (B, T) and the memory (B, S, d_model) to logits (B, T, V).
 

@@ -1,5 +1,7 @@
 """The Vision Transformer: a picture is a sequence of patches."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from tfbook.model.transformer import Encoder
 
 
 def patches(
-    image: Float[Tensor, "B C height width"], size
+    image: Float[Tensor, "B C height width"], size: Sequence[int]
 ) -> Float[Tensor, "B S values"]:
     """Pictures (B, C, height, width) to their patches in reading order, (B, S, C·h·w).
 
@@ -24,7 +26,7 @@ def patches(
     return cut.flatten(3).flatten(1, 2)  # (B, S, C·h·w)
 
 
-def check_patches(shape, size):
+def check_patches(shape: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
     """Whether pictures of a shape (B, C, height, width) can be cut into patches; returns
     size as (h, w). Raises ValueError or TypeError naming image or size.
     """
@@ -38,7 +40,7 @@ def check_patches(shape, size):
         raise ValueError(
             f"size must divide the height and width of {tuple(shape)}, got {size}"
         )
-    return tuple(size)
+    return size[0], size[1]
 
 
 class ViT(nn.Module):

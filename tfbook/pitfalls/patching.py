@@ -51,7 +51,7 @@ def replaced(*pairs):
                     f"{name} must be itself to carry a bug, it has one already"
                 )
             for module in modules:
-                outside = not module.__name__.startswith(__package__)
+                outside = not module.__name__.startswith("tfbook.pitfalls.")
                 if outside and getattr(module, name, None) is function:
                     patches.enter_context(patched(module, name, replacement))
         yield

@@ -102,6 +102,8 @@ class MiniLM(nn.Module):
                 f"longest must be at most max_length={self.config.max_length}, "
                 f"got {longest}"
             )
+        if self.tokenizer is None:
+            raise ValueError("tokenizer must be given to embed texts, got None")
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(longest)
         ids = [

@@ -4,8 +4,9 @@ import json
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
 from tfbook.data.waves import resample
 from tfbook.model.audio import log_mel
@@ -89,6 +90,8 @@ class Whisper(Transformer):
     length: S. Raises TypeError or ValueError naming the argument.
     """
 
+    position_embedding: Tensor
+
     def __init__(self, config, tokenizer=None, n_mels=80, length=1500):
         nn.Module.__init__(self)  # not a Transformer's: its way in is another
         self.config, self.tokenizer, self.n_mels = config, tokenizer, n_mels
@@ -106,7 +109,14 @@ class Whisper(Transformer):
         self.output = nn.Linear(config.d_model, config.target_vocab, bias=False)
         self.output.weight = self.target_embedding.tokens.weight
 
-    def encode(self, source):
+    def forward(
+        self, source: Float[Tensor, "B n_mels frames"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
+        return self.decode(target, self.encode(source))  # (B, T, V)
+
+    def encode(
+        self, source: Float[Tensor, "B n_mels frames"]
+    ) -> Float[Tensor, "B S d_model"]:
         """A spectrogram (B, n_mels, 2·S) to the memory (B, S, d_model), S = `length`.
 
         Raises TypeError or ValueError naming source.

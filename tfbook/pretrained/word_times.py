@@ -68,6 +68,8 @@ def word_times(model, memory, ids, seconds, heads=None):
     nothing by themselves. Raises TypeError or ValueError unless ids are (T,) and seconds
     is positive and no more than the memory holds.
     """
+    if model.tokenizer is None:
+        raise ValueError("model must have a tokenizer to spell words, got None")
     check_tensor("ids", ids)
     if ids.dim() != 1:
         raise ValueError(f"ids must be (T,), got shape {tuple(ids.shape)}")

@@ -2,6 +2,8 @@
 LSTM of Hochreiter & Schmidhuber 1997.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -12,6 +14,8 @@ class Recurrent(nn.Module):
     """What both share: two linear maps into the gates, and the walk along time. A
     subclass says what one step does.
     """
+
+    step: Callable
 
     def __init__(self, d_input, d_hidden, n_gates, n_states):
         super().__init__()

@@ -100,7 +100,7 @@ def spans(date, pattern, locale):
         text = value
         if kind == "field":
             symbol, width = value
-            text = format_date(date, symbol * width, locale)
+            text = format_date(date, symbol * int(width), locale)
             slices[FIELDS[symbol]] = slice(position, position + len(text))
         position += len(text)
     return slices

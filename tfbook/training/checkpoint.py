@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 
-def write_whole(path, content):
+def write_whole(path: str | Path, content: bytes) -> None:
     """Write bytes so that the path holds either its old content or all of the new.
 
     A full disk or a killed process leaves the old file as it was. Raises OSError as
@@ -27,7 +27,9 @@ def write_whole(path, content):
         partial.unlink(missing_ok=True)
 
 
-def save_checkpoint(path, tensors, metadata):
+def save_checkpoint(
+    path: str | Path, tensors: dict[str, Tensor], metadata: dict
+) -> None:
     """Write tensors, {name: tensor}, and their metadata, a dictionary that JSON can
     hold, into one safetensors file.
     """
@@ -35,7 +37,7 @@ def save_checkpoint(path, tensors, metadata):
     write_whole(path, save(tensors, {"training": json.dumps(metadata)}))
 
 
-def load_checkpoint(path, metadata) -> dict[str, Tensor]:
+def load_checkpoint(path: str | Path, metadata: dict) -> dict[str, Tensor]:
     """The tensors that `save_checkpoint` wrote, {name: tensor}.
 
     Raises ValueError, with the remedy, when the file can't be read, or when its

@@ -1,11 +1,15 @@
 """Training on batches that a function draws: windows of a text, pictures, sounds."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
 from tfbook.training.loop import Training, run
+from tfbook.training.presets import Preset
 
 
 class DrawnTraining(Training):
@@ -21,22 +25,23 @@ class DrawnTraining(Training):
         super().__init__(model, data, recipe, seed)
         self.draw = draw
 
-    def next_batch(self):
+    def next_batch(self) -> tuple[Tensor, Int[Tensor, "..."]]:
         """Inputs and labels, (B,) or (B, T), on the model's device."""
         device = next(self.model.parameters()).device
-        return [x.to(device) for x in self.draw(self.generator)]
+        inputs, labels = self.draw(self.generator)
+        return inputs.to(device), labels.to(device)
 
     def accumulate_gradients(
-        self, inputs: Tensor, labels: Int[Tensor, "..."]
+        self, source: Tensor, target: Int[Tensor, "..."]
     ) -> float:
-        """Add up the gradients of a batch, labels (B,) or (B, T); returns the loss."""
+        """Add up the gradients of a batch, target (B,) or (B, T); returns the loss."""
         wide = next(self.model.parameters()).dtype
         narrow = self.recipe.bfloat16
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=narrow):
-            logits = self.fast(inputs)  # (B, V) or (B, T, V)
+        with torch.autocast(source.device.type, torch.bfloat16, enabled=narrow):
+            logits = self.fast(source)  # (B, V) or (B, T, V)
         loss = F.cross_entropy(
             logits.to(wide).flatten(0, -2),  # (B·T, V)
-            labels.flatten(),  # (B·T,)
+            target.flatten(),  # (B·T,)
             label_smoothing=self.recipe.label_smoothing,
         )
         loss.backward()
@@ -46,14 +51,21 @@ class DrawnTraining(Training):
         """The state of the generator, as {name: tensor}."""
         return {"generator": self.generator.get_state()}
 
-    def load_data_state(self, state):
+    def load_data_state(self, state: dict[str, Tensor]) -> None:
         """Go to where `data_state` was taken."""
         self.generator.set_state(state["generator"])
 
 
 def train_drawn(
-    model, draw, data, recipe, seed=0, report=None, checkpoint=None, every=500
-):
+    model,
+    draw: Callable[[torch.Generator], Sequence[Tensor]],
+    data: str,
+    recipe: Preset,
+    seed: int = 0,
+    report: Callable[[list[float], int], None] | None = None,
+    checkpoint: str | Path | None = None,
+    every: int = 500,
+) -> list[float]:
     """Train a model on what `draw` draws; the rest as in `tfbook.training.loop.train`.
 
     Arguments as in `DrawnTraining`. Returns the loss of every step, in nats.

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from tfbook.data.batching import bucket, check_pad, pad_pairs
 from tfbook.fast import accelerate
 from tfbook.training.checkpoint import load_checkpoint, save_checkpoint
+from tfbook.training.presets import Preset
 
 
 def sequence_loss(
@@ -80,7 +82,7 @@ class Training:
             "pairs": hashlib.sha256(repr(pairs).encode()).hexdigest(),
         }
 
-    def step(self):
+    def step(self) -> float:
         """One batch, one update of all weights; returns the loss."""
         self.fast.train(self.model.training)
         factor = warmup_cosine(
@@ -96,14 +98,14 @@ class Training:
         self.losses.append(loss)
         return loss
 
-    def next_batch(self):
+    def next_batch(self) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B T_and_1"]]:
         """Source (B, S) and target (B, T + 1), on the model's device."""
         if not self.batches:
             self.epoch_start = self.generator.get_state()
             self.batches = bucket(self.pairs, self.recipe.tokens, self.generator)
-        batch = pad_pairs([self.pairs[i] for i in self.batches.pop()])
+        source, target = pad_pairs([self.pairs[i] for i in self.batches.pop()])
         device = next(self.model.parameters()).device
-        return [ids.to(device) for ids in batch]
+        return source.to(device), target.to(device)
 
     def accumulate_gradients(
         self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T_and_1"]
@@ -137,14 +139,14 @@ class Training:
             "batches_left": torch.tensor(len(self.batches)),
         }
 
-    def load_data_state(self, state):
+    def load_data_state(self, state: dict[str, Tensor]) -> None:
         """Go to where `data_state` was taken."""
         self.epoch_start = state["epoch_start"]
         self.generator.set_state(self.epoch_start)
         batches = bucket(self.pairs, self.recipe.tokens, self.generator)
         self.batches = batches[: state["batches_left"].item()]
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write everything that the next step depends on into one file."""
         tensors = {f"model.{n}": p for n, p in self.model.named_parameters()}
         for i, state in self.optimizer.state_dict()["state"].items():
@@ -157,7 +159,7 @@ class Training:
             tensors["device_rng"] = torch.get_device_module(kind).get_rng_state()
         save_checkpoint(path, tensors, self.metadata)
 
-    def load(self, path):
+    def load(self, path: str | Path) -> None:
         """Restore what `save` wrote. Raises ValueError when the file is damaged or belongs
         to another training.
         """
@@ -180,7 +182,15 @@ class Training:
             torch.get_device_module(kind).set_rng_state(tensors["device_rng"])
 
 
-def train(model, pairs, recipe, seed=0, report=None, checkpoint=None, every=500):
+def train(
+    model,
+    pairs: Sequence,
+    recipe: Preset,
+    seed: int = 0,
+    report: Callable[[list[float], int], None] | None = None,
+    checkpoint: str | Path | None = None,
+    every: int = 500,
+) -> list[float]:
     """Train a Transformer on pairs (source ids, target ids).
 
     Each step takes one batch: the decoder reads the target up to each symbol and is
@@ -196,7 +206,12 @@ def train(model, pairs, recipe, seed=0, report=None, checkpoint=None, every=500)
     return run(Training(model, pairs, recipe, seed), report, checkpoint, every)
 
 
-def run(training, report=None, checkpoint=None, every=500):
+def run(
+    training: Training,
+    report: Callable[[list[float], int], None] | None = None,
+    checkpoint: str | Path | None = None,
+    every: int = 500,
+) -> list[float]:
     """Run a training to its last step, resuming from the checkpoint if there is one;
     arguments and result as in `train`.
     """

@@ -6,6 +6,7 @@ site shows) or "gpu". Lessons read their preset and never ask for the scale them
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -35,7 +36,7 @@ class Preset:
     stress: bool = False
     bfloat16: bool = False
 
-    def architecture(self) -> dict[str, int | float]:
+    def architecture(self) -> dict[str, Any]:
         """The fields of a `TransformerConfig`, as a dictionary."""
         names = ("d_model", "n_heads", "n_layers", "d_ff", "dropout")
         return {name: getattr(self, name) for name in names}

@@ -4,9 +4,10 @@ Each report is called after every step with the losses so far and the number of 
 """
 
 import time
+from collections.abc import Callable
 
 
-def lines(write):
+def lines(write: Callable[[str], object]) -> Callable[[list[float], int], None]:
     """A report that calls write, such as print, ten times in a training, with the mean
     loss since the last line.
     """
@@ -34,27 +35,24 @@ class Bar:
 
     def __call__(self, losses, steps):
         now, step = self.clock(), len(losses)
-        if self.start is None:  # not always at step 1: a training may be resumed
-            self.start = now, step
+        # not always at step 1: a training may be resumed
+        start, first = self.start = self.start or (now, step)
         if self.shown is not None and now - self.shown < 0.2 and step < steps:
             return
         self.shown = now
         recent = losses[-100:]
         loss, done = sum(recent) / len(recent), 24 * step // steps
+        left = _left(now - start, step - first, steps - step)
         self.stream.write(
             f"\r[{'#' * done}{'.' * (24 - done)}] step {step} of {steps}, "
-            f"loss {loss:.2f}{self._left(now, step, steps)}\x1b[K"
+            f"loss {loss:.2f}{left}\x1b[K"
         )
         self.stream.write("\n" if step == steps else "")
         self.stream.flush()
 
-    def _left(self, now, step, steps):
-        start, first = self.start
-        if step in (first, steps):
-            return ""
-        minutes = (now - start) / (step - first) * (steps - step) / 60
-        return (
-            f", {minutes:.0f} min left"
-            if minutes >= 1
-            else ", less than 1 min left"
-        )
+
+def _left(seconds, done, remaining):
+    if not done or not remaining:
+        return ""
+    minutes = seconds / done * remaining / 60
+    return f", {minutes:.0f} min left" if minutes >= 1 else ", less than 1 min left"

@@ -108,7 +108,10 @@ class LetterNGrams:
         for (letters, _), code in codes.items():
             self.codes.setdefault(letters, []).append(code)
         self.model = KneserNey(
-            [START + "".join(map(codes.get, cut)) + STOP for cut in alignments],
+            [
+                START + "".join(map(codes.__getitem__, cut)) + STOP
+                for cut in alignments
+            ],
             order,
         )
 

@@ -116,5 +116,9 @@ def check_word(word, limit=None):
 def pronouncer_config(recipe):
     """The `TransformerConfig` of a pronouncer of a preset's size."""
     sounds = STRESSED_SOUNDS if recipe.stress else SOUNDS
-    vocabularies = {"source_vocab": len(LETTERS), "target_vocab": len(sounds)}
-    return TransformerConfig(**vocabularies, max_length=64, **recipe.architecture())
+    return TransformerConfig(
+        source_vocab=len(LETTERS),
+        target_vocab=len(sounds),
+        max_length=64,
+        **recipe.architecture(),
+    )

@@ -129,7 +129,8 @@ def prompts(files, vocabulary, length=128, n_bytes=256):
             and len(node.body) > 1
         ]
         for node in sorted(functions, key=lambda node: node.lineno):
-            start, end = ends[node.lineno - 1], ends[node.body[0].end_lineno] - 1
+            last = node.body[0].end_lineno  # of the docstring
+            start, end = ends[node.lineno - 1], ends[last] - 1  # ty: ignore[invalid-argument-type]: what was parsed has it
             head, rest = text[start:end], text[end:]
             ids = tuple(vocabulary.encode(text[:end])[-length:])
             fits = len(vocabulary.encode(head)) <= length == len(ids)
