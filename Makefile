@@ -75,7 +75,7 @@ clean:  ## remove all that the targets above made, .venv too
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1: /p' Makefile | awk -F ': ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1: /p' Makefile | awk -F ': ' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 # torch goes first and by its exact pin, so that TORCH_INDEX serves torch alone and everything else comes from PyPI.
 $(INSTALLED): requirements.txt pyproject.toml
