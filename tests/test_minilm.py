@@ -207,7 +207,7 @@ def test_counts_that_are_none(ours, settings, error, message):
 
 def test_without_a_tokenizer_there_are_no_ids(ours, monkeypatch):
     monkeypatch.setattr(ours, "tokenizer", None)
-    with pytest.raises(ValueError, match="tokenizer must be given.*got None"):
+    with pytest.raises(ValueError, match=r"tokenizer must be given.*got None"):
         ours.embed(TEXTS)
 
 

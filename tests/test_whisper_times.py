@@ -203,7 +203,7 @@ def test_what_has_no_times(ours, ids, seconds, error, message):
 
 def test_without_a_tokenizer_there_are_no_words(ours, monkeypatch):
     monkeypatch.setattr(ours, "tokenizer", None)
-    with pytest.raises(ValueError, match="model must have a tokenizer.*got None"):
+    with pytest.raises(ValueError, match=r"model must have a tokenizer.*got None"):
         word_times(ours, torch.randn(1, 1500, 384), torch.tensor([383]), 1.0)
 
 
