@@ -2,9 +2,10 @@
 
     python tests/mutations.py [NAME …]
 
-A mutation writes one line of the source as somebody might have written it wrongly. Its tests run
-until the first of them fails, and a line says which that is. Ends with status 1 when a mutation
-survives, or when its line is no longer there. All of them take five minutes, on Linux or macOS.
+A mutation writes one line of the source, or the shapes of one signature, as somebody might have
+written them wrongly. Its tests run until the first of them fails, and a line says which that is.
+Ends with status 1 when a mutation survives, or when its line is no longer there. All of them take
+six minutes, on Linux or macOS.
 """
 
 import contextlib
@@ -155,7 +156,7 @@ MUTATIONS = {
     ),
     # what decoding remembers
     "cache grows at the wrong end": Mutation(
-        CACHE, "torch.cat(pair, dim=-2)", "torch.cat(pair[::-1], dim=-2)"
+        CACHE, "(self.pair[1], value)", "(value, self.pair[1])"
     ),
     "cache forgets which symbols were pads": Mutation(
         CACHE,
@@ -215,6 +216,59 @@ MUTATIONS = {
     ),
     "stopped rows stay in the cache": Mutation(
         "decoding/stepwise.py", ".select(rows)", ".length"
+    ),
+    # signatures
+    "queries as long as the keys": Mutation(
+        ATTENTION,
+        'query: Float[Tensor, "B T d_model"]',
+        'query: Float[Tensor, "B S d_model"]',
+    ),
+    "weights of the wrong axis order": Mutation(
+        ATTENTION,
+        '"B H T D_value"], Float[Tensor, "B H T S"]]',
+        '"B H T D_value"], Float[Tensor, "B H S T"]]',
+    ),
+    "heads behind the positions": Mutation(
+        ATTENTION, '-> Float[Tensor, "B H T D"]:', '-> Float[Tensor, "B T H D"]:'
+    ),
+    "a mask without its axis of heads": Mutation(
+        MASKS, '-> Bool[Tensor, "B 1 1 S"]', '-> Bool[Tensor, "B 1 S"]'
+    ),
+    "a mask of numbers": Mutation(
+        MASKS, '-> Bool[Tensor, "1 1 T all"]', '-> Int[Tensor, "1 1 T all"]'
+    ),
+    "a mask with two axes": Mutation(
+        TRANSFORMER,
+        'source_mask: Bool[Tensor, "..."] | None',
+        'source_mask: Bool[Tensor, "B S"] | None',
+    ),
+    "ids as vectors": Mutation(
+        LAYERS, 'ids: Int[Tensor, "B T"], past', 'ids: Float[Tensor, "B T"], past'
+    ),
+    "a cache that does not grow": Mutation(
+        CACHE, '-> Bool[Tensor, "B 1 1 all"]', '-> Bool[Tensor, "B 1 1 T"]'
+    ),
+    "a packed batch that keeps its rows": Mutation(
+        "fast/packing.py",
+        'def pack(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "one N D"]',
+        'def pack(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]',
+    ),
+    "attention with a rank less": Mutation(
+        "fast/layers.py",
+        '-> tuple[Float[Tensor, "B H T D_value"], None]',
+        '-> tuple[Float[Tensor, "B T D_value"], None]',
+    ),
+    "a loss for each symbol": Mutation(
+        LOOP, '-> Float[Tensor, ""]', '-> Float[Tensor, "B T"]'
+    ),
+    "logits as long as the vocabulary": Mutation(
+        LOOP, 'logits: Float[Tensor, "B T V"]', 'logits: Float[Tensor, "B V T"]'
+    ),
+    "one id for a whole batch": Mutation(
+        "decoding/stepwise.py", '-> Int[Tensor, " B"]', '-> Int[Tensor, ""]'
+    ),
+    "hypotheses in a batch": Mutation(
+        "decoding/beam.py", 'Int[Tensor, " T"], float', 'Int[Tensor, "B T"], float'
     ),
 }
 

@@ -28,40 +28,44 @@ class WrongSignature(Exception):
 
 @functools.cache
 def checked(function):
-    """The function, each of its calls checked."""
+    """The function; if its signature has a shape, each of its calls is checked."""
     hints, seen = function.__annotations__, {}
     names = list(inspect.signature(function).parameters)
 
-    def forbidden(kinds, arguments, keywords, **result):
-        """The names of what the signature forbids; kinds that were looked at are known."""
-        if kinds not in seen:
-            values = dict(zip(names, arguments, strict=False)) | keywords | result
-            judged = [name for name in hints if name in values]
-            with jaxtyped("context"):  # an axis has one size in all of them
-                seen[kinds] = [x for x in judged if not fits(values[x], hints[x])]
-        return seen[kinds]
+    def forbidden(arguments, keywords, **result):
+        """The names of what the signature forbids."""
+        values = dict(zip(names, arguments, strict=False)) | keywords | result
+        with jaxtyped("context"):  # an axis has one size in all of them
+            return [
+                name
+                for name, hint in hints.items()
+                if name in values and not fits(values[name], hint)
+            ]
 
     @functools.wraps(function)
     def call(*arguments, **keywords):
         global watching
-        symbolic = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        if symbolic or not watching:
-            return function(*arguments, **keywords)
-        given = kind(arguments), kind(keywords)
-        watching = not forbidden(given, arguments, keywords)
+        if not watching or torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return function(*arguments, **keywords)  # traced sizes are symbols
+        given = kind((*arguments, *keywords.values())), *keywords
+        if given not in seen:
+            seen[given] = forbidden(arguments, keywords)
+        watching = not seen[given]
         try:
             result = function(*arguments, **keywords)
         finally:
             watching = True
         kinds = given, kind(result)
-        if wrong := forbidden(kinds, arguments, keywords, **{"return": result}):
+        if kinds not in seen:
+            seen[kinds] = forbidden(arguments, keywords, **{"return": result})
+        if wrong := seen[kinds]:
             raise WrongSignature(
                 f"{function.__qualname__} forbids {' and '.join(wrong)} in its signature, and yet "
-                f"a call of it ends without an error: {given} give {kinds[1]}"
+                f"a call of it ends without an error: {kinds[0]} give {kinds[1]}"
             )
         return result
 
-    return call if hints else function
+    return call if "Tensor" in str(hints) else function
 
 
 def fits(value, hint):
@@ -75,13 +79,11 @@ def kind(value):
     """What an annotation can tell of a value: its type, of a tensor dtype and shape as well."""
     if isinstance(value, torch.Tensor):
         return value.dtype, value.shape
-    if isinstance(value, tuple):
-        return type(value), *map(kind, value)
-    if isinstance(value, list):
-        return list, *map(kind, value[:1])
     if isinstance(value, dict):
-        return kind(tuple(value.items()))
-    return value if isinstance(value, str) else type(value)
+        value = tuple(value.items())
+    if isinstance(value, tuple | list):
+        return type(value), *map(kind, value)
+    return type(value)
 
 
 def check_all(module):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tfbook import KeyValueCache, Transformer, TransformerConfig
+from tfbook.fast.cache import BeamCache
 from tfbook.model.gpt import GPT
 
 SOURCE_VOCAB, V, B, S, T = 17, 13, 3, 11, 7
@@ -98,3 +99,9 @@ def test_another_batch_is_refused():
         ValueError, match="cache must hold the input's batch of 2, got 3"
     ):
         model.decode(ids(T, V)[:2], memory[:2], cache=cache)
+
+
+@pytest.mark.parametrize("cache", [KeyValueCache(), BeamCache(2)])
+def test_before_the_first_step_there_is_nothing_to_select(cache):
+    cache.select(torch.tensor([2, 3, 0, 1]))
+    assert cache.length == 0 and cache.tensors() == []

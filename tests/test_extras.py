@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
+from tfbook.data.installed import package_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 LACKING = "package must be installed, and {} is not: run `make extras`"
 READERS = {  # a module of ours: the extra whose package it opens
@@ -144,6 +146,13 @@ def test_an_absent_package_is_named_with_what_installs_it(
     with pytest.raises(ImportError) as error:
         eval(call, dict(names))
     assert str(error.value) == LACKING.format(package)
+
+
+def test_a_module_without_a_folder_is_no_package():
+    with pytest.raises(
+        ImportError, match="package must be installed, and colorsys"
+    ):
+        package_folder("colorsys")
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,12 @@ def test_counts_that_are_none(ours, settings, error, message):
         ours.embed(TEXTS, **settings)
 
 
+def test_without_a_tokenizer_there_are_no_ids(ours, monkeypatch):
+    monkeypatch.setattr(ours, "tokenizer", None)
+    with pytest.raises(ValueError, match=r"tokenizer must be given.*got None"):
+        ours.embed(TEXTS)
+
+
 @pytest.mark.parametrize("batch", [1, 3, 99])
 def test_the_batch_changes_nothing(ours, batch):
     wanted = torch.cat([ours.embed([text]) for text in TEXTS])

@@ -201,6 +201,12 @@ def test_what_has_no_times(ours, ids, seconds, error, message):
         word_times(ours, torch.randn(1, 1500, 384), ids, seconds)
 
 
+def test_without_a_tokenizer_there_are_no_words(ours, monkeypatch):
+    monkeypatch.setattr(ours, "tokenizer", None)
+    with pytest.raises(ValueError, match=r"model must have a tokenizer.*got None"):
+        word_times(ours, torch.randn(1, 1500, 384), torch.tensor([383]), 1.0)
+
+
 def test_a_table_that_is_not_finite():
     with pytest.raises(ValueError, match="cost must be finite, got nan"):
         cheapest_path(torch.tensor([[0.0, torch.nan]]))
