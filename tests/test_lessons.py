@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 machinery = importlib.import_module("lessons")
 
 LESSONS = machinery.lessons()
-LONGER = {"4.2", "4.3"}  # these may take 120 s, the others 30
+# seconds of one core: a lesson may take 30 s on two, these 120 s, and the book 25 minutes
+LONGER, SECONDS, LONGER_SECONDS, BOOK_SECONDS = {"4.2", "4.3"}, 60, 240, 1500
 MAXIMUM_BYTES = 300_000
 CLOSING, EXERCISES = "What you can do now", "Exercises"
 VERDICTS = ("not attempted", "correct")  # of a check of an exercise
@@ -345,9 +346,9 @@ def ignored_outputs(lesson):
 
 
 def quick(lesson):
-    """A lesson takes at most 30 s on two cores, a few 120 s."""
+    """A lesson takes at most 60 s of one core, which is 30 s on two, a few 240 s."""
     seconds = lesson.notebook.metadata.get("tfbook", {}).get("seconds")
-    allowed = 120 if lesson.number in LONGER else 30
+    allowed = LONGER_SECONDS if lesson.number in LONGER else SECONDS
     if not isinstance(seconds, int) or seconds > allowed:
         yield f"at most {allowed} s, got {seconds}"
 
@@ -440,7 +441,7 @@ def test_there_are_lessons_and_the_contents_list_them():
 
 
 def book_rules(found):
-    """TB-24, the nbval tag's quota, and the quarter of an hour, over all lessons together."""
+    """TB-24, the nbval tag's quota, and the time of the book, over all lessons together."""
     cells = [cell for lesson in found for cell in lesson.code]
     names = [
         cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
@@ -457,8 +458,8 @@ def book_rules(found):
         lesson.notebook.metadata.get("tfbook", {}).get("seconds", 0)
         for lesson in found
     ]
-    if sum(seconds) > 900:
-        yield f"the book must run in 900 s, got {sum(seconds)}"
+    if sum(seconds) > BOOK_SECONDS:
+        yield f"the book must run in {BOOK_SECONDS} s of one core, got {sum(seconds)}"
 
 
 def test_the_book_keeps_the_rules_for_all_lessons():
@@ -623,7 +624,7 @@ BREACHES = [
     (voice, change(10, "What is it", "What, of course, is it")),
     (asserted, change(8, "assert 3 > 2", "3 > 2")),
     (ignored_outputs, change(8, "assert 3 > 2", "3 > 2")),
-    (quick, seconds(35)),
+    (quick, seconds(65)),
     (quick, seconds(None)),
     (shown_code, change(5, "masks.py", "mask.py")),
     (shown_code, change(5, "causal_mask\n", "no_mask\n")),
@@ -662,7 +663,7 @@ def test_breaches_of_the_book_are_found():
     for cell in third.code:
         cell.metadata["tags"] = ["nbval-ignore-output"]
     assert list(book_rules([third]))
-    first.notebook.metadata.tfbook.seconds = 905
+    first.notebook.metadata.tfbook.seconds = 1505
     assert list(book_rules([first]))
 
 
