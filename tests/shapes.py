@@ -111,9 +111,10 @@ class Finder(MetaPathFinder):
     """Finds the modules of ROOMS for the `Loader`."""
 
     def find_spec(self, name, path=None, target=None):
-        spec = None
-        if name.startswith(tuple(f"tfbook.{room}" for room in ROOMS)):
-            spec = PathFinder.find_spec(name, path, target)
+        if not name.startswith(tuple(f"tfbook.{room}" for room in ROOMS)):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
             spec.loader = Loader(name, spec.origin)
         return spec
 

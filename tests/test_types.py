@@ -126,6 +126,13 @@ def test_the_check_comes_before_the_package():
         install()
 
 
+def test_a_module_that_is_not_there_is_not_found():
+    with pytest.raises(
+        ModuleNotFoundError, match=r"No module named 'tfbook.model.rnn'"
+    ):
+        importlib.import_module("tfbook.model.rnn")
+
+
 def test_every_file_of_the_package_is_installed():
     """Its types, too: without py.typed no type checker reads them."""
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
