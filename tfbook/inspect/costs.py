@@ -1,6 +1,6 @@
 """What a computation costs, counted: operations, steps that wait for each other, and
-bytes kept for the backward pass. None of it depends on how fast or busy a machine is,
-but for `fastest`, which measures times.
+bytes kept for the backward pass. None of these depends on how fast or busy a machine is.
+Where a time has to be measured, `fastest` takes the least disturbed of several rounds.
 """
 
 import math

@@ -27,8 +27,8 @@ class TransformerConfig:
     encoder, and again of the decoder. d_ff: width inside the feed-forward network.
     dropout: share of values set to zero in training. norm: "pre" normalises what
     enters a sublayer (Xiong et al. 2020), "post" what leaves it (the paper).
-    final_norm: one more norm after the last layer; by default only with "pre",
-    whose sum no layer normalises. positions: how order gets in, "sinusoidal",
+    final_norm: one more norm after the last layer; by default only with "pre", where the
+    residual sum leaves the last layer unnormalised. positions: how order gets in, "sinusoidal",
     "learned", "rotary" or "none". activation: inside the feed-forward, "relu",
     "gelu" or "gelu_tanh". norm_eps: the small number under a norm's root.
     tie_embeddings: the output projection is the target embedding (section 3.4).

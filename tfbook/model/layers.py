@@ -208,9 +208,9 @@ def init_weights(model: nn.Module) -> nn.Module:
     Projections: Xavier uniform (Glorot & Bengio 2010), biases 0, norms the
     identity. Token embeddings: normal with deviation $1/\sqrt{d_\text{model}}$, so
     that scaled by $\sqrt{d_\text{model}}$ they have deviation 1, and a tied output
-    starts with logits of deviation near 1 (in pre-norm, that of the symbol just
-    read is larger: it flows straight through). Learned positions: normal with
-    deviation 0.02.
+    starts with logits of deviation near 1 (in pre-norm the logit of the symbol just
+    read starts larger, since the residual path carries its embedding to the output).
+    Learned positions: normal with deviation 0.02.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):

@@ -27,8 +27,8 @@ def causal_mask(
     t]$.
 
     Source: Vaswani et al. 2017, section 3.2.3. length: number of queries T. past:
-    number of positions before them whose keys are already in a cache; with past > 0
-    the mask is aligned to the last key, unlike by `is_causal=True` of PyTorch.
+    number of positions before them whose keys are already in a cache: query t stands at
+    position past + t, while PyTorch's `is_causal=True` would take it for position t.
     Returns (1, 1, T, past + T). Raises TypeError or ValueError when length is not a
     positive int or past is negative.
     """
