@@ -175,7 +175,7 @@ class FastDecoder(Decoder):
             self, mask, x, 0 if cache is None else cache.layers[0].past.length
         )
         if cache is not None or not self.training:
-            masks = needed(mask), needed(memory_mask)
+            masks = unless_full(mask), unless_full(memory_mask)
             return super().forward(x, memory, *masks, cache=cache)
         queries, keys = Packing(x.shape[:2], padding_in(mask)), Packing()
         if memory is not None:
@@ -214,7 +214,9 @@ def padding_in(mask: Bool[Tensor, "..."] | None) -> Bool[Tensor, "B H 1 T"] | No
     return padding if torch.equal(mask, padding & causal) else None
 
 
-def needed(mask: Bool[Tensor, "*shape"] | None) -> Bool[Tensor, "*shape"] | None:
+def unless_full(
+    mask: Bool[Tensor, "*shape"] | None,
+) -> Bool[Tensor, "*shape"] | None:
     """The mask, or None where it hides nothing and a look is cheap: on the CPU."""
     if mask is None or mask.device.type != "cpu" or not is_readable(mask):
         return mask

@@ -55,10 +55,11 @@ class MultiHeadAttention(nn.Module):
 
     Called with query (B, T, d_model), key and value (B, S, d_model) and a boolean
     mask broadcastable to (B, H, T, S); returns the output (B, T, d_model) and the
-    weights (B, H, T, S), or None unless need_weights. rotary: rotate queries and keys by
-    their positions. cache: this attention's part of a `LayerCache`; with it, key and value
-    are of the new positions alone. `inner_attention` is the part that another kernel can
-    replace. Raises ValueError or TypeError naming the argument.
+    weights (B, H, T, S), or None unless need_weights. rotary: rotate queries and
+    keys by their positions. cache: this attention's part of a `LayerCache`; with
+    it, key and value are of the new positions alone. `inner_attention` is the part
+    that another kernel can replace. Raises ValueError or TypeError naming the
+    argument.
     """
 
     inner_attention = staticmethod(scaled_dot_product_attention)
@@ -67,11 +68,8 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         check_heads(d_model, n_heads, rotary)
         check_probability("dropout", dropout)
-        self.d_model, self.n_heads, self.d_head = (
-            d_model,
-            n_heads,
-            d_model // n_heads,
-        )
+        self.d_model, self.n_heads = d_model, n_heads
+        self.d_head = d_model // n_heads
         self.dropout, self.rotary = dropout, rotary
         self.query_projection = nn.Linear(d_model, d_model)
         self.key_projection = nn.Linear(d_model, d_model)

@@ -174,8 +174,7 @@ class InputEmbedding(nn.Module):
         self, ids: Int[Tensor, "B T"], past: int = 0, name: str = "ids"
     ) -> Float[Tensor, "B T d_model"]:
         self._check(ids, past, name)
-        x = self.tokens(ids)  # (B, T, d_model)
-        x = x * self.scale
+        x = self.tokens(ids) * self.scale  # (B, T, d_model)
         if self.positions == "sinusoidal":
             x = x + sinusoidal_positions(*x.shape[1:], past, like=x)  # (T, d_model)
         elif self.positions == "learned":

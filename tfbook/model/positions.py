@@ -49,8 +49,6 @@ def apply_rotary(
     angles = _angles(length, d_head // 2, d_head, past, x)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)  # (T, D/2)
     even, odd = x[..., 0::2], x[..., 1::2]  # (B, H, T, D/2)
-    rotated = (
-        even * cos - odd * sin,
-        even * sin + odd * cos,
-    )  # (B, H, T, D/2) each
-    return torch.stack(rotated, dim=-1).flatten(-2)  # (B, H, T, D)
+    # (B, H, T, D/2, 2)
+    rotated = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
+    return rotated.flatten(-2)  # (B, H, T, D)
