@@ -25,28 +25,34 @@ NEEDS = {  # a part of a test's name: the extras it needs
 # into such tests: they build the site, train, read all of a data set, or start other programs.
 # `make check` leaves them out and `make test` runs them. To find new ones: --durations=20
 SLOW_FILES = """baselines checkpoint command_line experiments fashion make minilm pronounce_command
-    pronouncer pronouncer_training python_gpt python_source rules sequence_lstm site
-    speech_listener trained_scores training whisper whisper_times""".split()
+    pronouncer pronouncer_training python_gpt python_source reference rules
+    sequence_lstm site speech_listener standard_streams trained_scores training whisper
+    whisper_times""".split()
 SLOW_TESTS = [
     "test_a_beam_search_is_the_naive_one",
+    "test_a_beam_that_holds_everything_finds_the_best",
     "test_a_check_makes_its_own_lesson_stale",
+    "test_a_compiled_model_switches_nothing_off",
     "test_a_narrow_window_cannot_tell",
     "test_a_preset_makes_those_stale_that_name_it",
     "test_a_run_that_fails_writes_nothing",
     "test_a_run_writes_a_fresh_lesson_and_the_same_bytes_again",
     "test_an_addition_makes_no_lesson_stale",
+    "test_an_exported_model_takes_other_lengths",
     "test_code_is_cut_as_tokenizers_cuts_it",
     "test_it_learns_what_it_was_not_taught",
+    "test_no_answer_scores_below_greedy_decodings",
     "test_no_code_that_nothing_reaches",
     "test_real_words_fit_the_pronunciation_batches",
     "test_symbols_are_drawn_as_often_as_they_are_probable",
-    "test_the_command_prints_what_is_shown",
     "test_the_body_of_a_function_makes_those_stale_that_reach_it",
+    "test_the_command_prints_what_is_shown",
     "test_the_pages_are_random_and_the_same_in_every_run",
     "test_top_k_and_top_p_keep_the_most_probable",
     "test_two_lessons_run_side_by_side",
     "test_variants_are_the_dictionarys_without_repetition",
     "test_what_a_lesson_runs_is_what_it_reaches",
+    "test_whatever_is_guessed_the_answer_is_greedy_decodings",
     "test_who_needs_an_extra_is_listed",
 ]
 
