@@ -55,7 +55,9 @@ MUTATIONS = {
         ATTENTION, "scores.masked_fill(~mask", "scores.masked_fill(mask"
     ),
     "row without a key not emptied": Mutation(
-        ATTENTION, "weights.masked_fill(~mask, 0.0)", "weights"
+        ATTENTION,
+        "weights = weights.masked_fill(~mask, 0.0)",
+        "weights = weights",
     ),
     "heads merged without a transpose": Mutation(
         ATTENTION,
@@ -133,7 +135,9 @@ MUTATIONS = {
     "cross-attention reads the target": Mutation(
         LAYERS, "x, memory, memory, memory_mask", "x, x, x, None"
     ),
-    "embedding not scaled": Mutation(LAYERS, "x = x * self.scale", "x = x * 1.0"),
+    "embedding not scaled": Mutation(
+        LAYERS, "self.tokens(ids) * self.scale", "self.tokens(ids)"
+    ),
     "embedding never dropped": Mutation(
         LAYERS,
         "self.dropout = nn.Dropout(config.dropout)\n        self.positions",

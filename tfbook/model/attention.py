@@ -40,10 +40,8 @@ def scaled_dot_product_attention(
         # not -inf: a row without any key would become NaN, and so would its gradient
         scores = scores.masked_fill(~mask, finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)  # (B, H, T, S)
-    if mask is not None:
-        weights = weights.masked_fill(
-            ~mask, 0.0
-        )  # zero, not uniform, without any key
+    if mask is not None:  # a row without any key is zero, not uniform
+        weights = weights.masked_fill(~mask, 0.0)
     weights = F.dropout(weights, dropout)
     return weights @ value, weights  # (B, H, T, D), (B, H, T, S)
 
