@@ -185,14 +185,15 @@ def test_missing_data_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_pairs_are_one_for_each_variant():
-    words = {"cat": [("K", "AE", "T")], "a": [("AH",), ("EY",)]}
+    words = {"cat": [("K", "AE", "T")], "a": [("AH",), ("EY",)], "o'": [("OW",)]}
     strings = [
-        (LETTERS.decode(s), SOUNDS.decode(t)) for s, t in encode_pairs(words)
+        (SPELLING.decode(s), SOUNDS.decode(t)) for s, t in encode_pairs(words)
     ]
     assert strings == [
         (list("cat"), ["K", "AE", "T"]),
         (["a"], ["AH"]),
         (["a"], ["EY"]),
+        (["o", "'"], ["OW"]),
     ]
 
 

@@ -128,11 +128,12 @@ def _split(entries, words, part_of):
 def encode_pairs(words, stress=False):
     """{word: variants} to a list of (letter ids, phone ids), one for each variant.
 
+    Words may have apostrophes; those without have the same ids in LETTERS and SPELLING.
     stress: whether the vowels of the variants carry stress digits.
     """
     sounds = STRESSED_SOUNDS if stress else SOUNDS
     return [
-        (LETTERS.encode(word), sounds.encode(variant))
+        (SPELLING.encode(word), sounds.encode(variant))
         for word, variants in words.items()
         for variant in variants
     ]
