@@ -1,5 +1,7 @@
 """Words in, pronunciations out: a Transformer from letters to sounds, and beam search."""
 
+import math
+
 import torch
 
 from tfbook.data.batching import pad_batch
@@ -101,6 +103,13 @@ def without_stress(answers):
         for phones, scores in merged.items()
     ]
     return sorted(sums, key=lambda answer: answer[1], reverse=True)
+
+
+def confidence(phones, log_probability):
+    """The probability of a phone of an answer, the stop behind them counted: the geometric
+    mean, which unlike their product is as high for a long word as for a short one.
+    """
+    return math.exp(log_probability / (len(phones) + 1))
 
 
 def check_word(word, limit=None, letters=LETTERS):
