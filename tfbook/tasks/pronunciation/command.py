@@ -61,11 +61,11 @@ def add_commands(commands):
 class AskNetwork(argparse.Action):
     """`--network`, alone or with a name; what follows and is no network's name is a word."""
 
-    def __call__(self, parser, namespace, value, option_string=None):
+    def __call__(self, parser, namespace, values, option_string=None):
         """Keep the network's name, or the word beside those before it."""
-        namespace.network = value if value in NETWORKS else NETWORKS[0]
-        if value not in (None, *NETWORKS):
-            namespace.words = [*(namespace.words or ()), value]
+        namespace.network = values if values in NETWORKS else NETWORKS[0]
+        if values not in (None, *NETWORKS):
+            namespace.words = [*(namespace.words or ()), values]
 
 
 def add_train(commands):
@@ -122,11 +122,7 @@ def pronounce(options, console):
     best answer decides for all. Of the network's answers on validation words 35 % are marked;
     of these 51 % are wrong, and they are 70 % of all wrong answers.
     """
-    if options.network == "student":
-        raise ValueError(
-            "network must be pronouncer so far, got student: it has no weights"
-        )
-    pronouncer = load_pronouncer()
+    pronouncer = load_network(options.network)
     alone = options.network is not None or options.nbest is not None
     entries = {} if alone else load_entries(options.stress)
     speller = Speller(entries, pronouncer.letters)
@@ -145,6 +141,15 @@ def pronounce(options, console):
                 columns += [f"{score:.4f}"] if options.nbest is not None else []
                 columns += [mark] if options.mark else []
                 console.answer("\t".join(columns))
+
+
+def load_network(network):
+    """The network of a name, which is the pronouncer's where none is given."""
+    if network == "student":
+        raise ValueError(
+            f"network must be {NETWORKS[0]}, got {network}: that has no weights yet"
+        )
+    return load_pronouncer()
 
 
 def cut_words(words, speller, pronouncer, console):
