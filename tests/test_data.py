@@ -12,9 +12,13 @@ from tfbook.tasks.pronunciation import dictionary as pronunciation
 from tfbook.tasks.pronunciation.dictionary import (
     LETTERS,
     SOUNDS,
+    SPELLING,
     STRESSED_SOUNDS,
     encode_pairs,
+    load_apostrophes,
+    load_entries,
     load_pronunciation,
+    part_with_apostrophe,
 )
 
 COUNTS = {"train": 105726, "validation": 5892, "test": 5875}
@@ -89,6 +93,70 @@ def test_vocabularies_know_every_symbol_of_the_data():
     assert (len(LETTERS), len(SOUNDS)) == (29, 42)
 
 
+def test_no_word_with_an_apostrophe_tells_of_a_held_out_one():
+    """Neither what is left without its apostrophes, nor what stands before or behind one, is
+    a validation or test word of a training word with an apostrophe; nor is a validation word
+    such a relative of a test word. By the hash of the whole alone, hundreds would be.
+    """
+    plain, found = load_pronunciation(), load_apostrophes()
+    held_out = plain["validation"].keys() | plain["test"].keys()
+    leaking = [w for w in found["train"] if relatives(w) & held_out]
+    assert leaking == []
+    assert not any(relatives(w) & plain["test"].keys() for w in found["validation"])
+    every = [word for words in found.values() for word in words]
+    naive = [w for w in every if part(w) == "train" and relatives(w) & held_out]
+    assert len(naive) > 300
+
+
+def relatives(word):
+    """All words of a-z that one with apostrophes holds, but for its ending."""
+    pieces = word.split("'")
+    before = {"".join(pieces[:n]) for n in range(1, len(pieces) + 1)}
+    behind = {
+        "".join(pieces[first:last])
+        for first in range(1, len(pieces))
+        for last in range(first + 1, len(pieces) + 1)
+    }
+    return before | {piece for piece in behind if len(piece) > 2}
+
+
+def test_words_with_an_apostrophe():
+    found = load_apostrophes()
+    every = {word: v for words in found.values() for word, v in words.items()}
+    assert {name: len(words) for name, words in found.items()} == {
+        "train": 6003,
+        "validation": 756,
+        "test": 674,
+    }
+    assert sum(map(len, found.values())) == len(every)
+    assert all(set(word) <= set(SPELLING.symbols) and "'" in word for word in every)
+    assert every["don't"] == (("D", "OW", "N", "T"), ("D", "OW", "N"))
+    assert load_apostrophes(stress=True)["train"].keys() == found["train"].keys()
+
+
+@pytest.mark.parametrize("base", ["abner", "zoroaster", "kluge", "blorbo", "abe"])
+def test_the_strictest_relative_decides(base):
+    parts = [part(base), part(f"{base}s")]
+    wanted = next(p for p in ("test", "validation", "train") if p in parts)
+    assert part_with_apostrophe(f"{base}'s") == wanted
+    assert part_with_apostrophe(f"{base}'") == part(base)
+
+
+def test_the_whole_dictionary():
+    """Words of a-z as they are split, and beside them what has other characters."""
+    entries = load_entries()
+    assert len(entries) == 126_052
+    for words in (*load_pronunciation().values(), *load_apostrophes().values()):
+        assert words.items() <= entries.items()
+    assert entries["a."] == (("EY",),) and "mother-in-law" in entries
+    assert load_entries(stress=True)["cafe"][0][-1] == "EY1"
+
+
+def test_the_apostrophe_comes_last():
+    assert SPELLING.encode("az") == LETTERS.encode("az")
+    assert SPELLING.encode("it's")[2] == len(SPELLING) - 1 == len(LETTERS)
+
+
 def test_data_with_another_hash_is_refused(tmp_path):
     other = tmp_path / "other.dict"
     other.write_text("cat K AE1 T\n", encoding="utf-8")
@@ -117,14 +185,15 @@ def test_missing_data_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_pairs_are_one_for_each_variant():
-    words = {"cat": [("K", "AE", "T")], "a": [("AH",), ("EY",)]}
+    words = {"cat": [("K", "AE", "T")], "a": [("AH",), ("EY",)], "o'": [("OW",)]}
     strings = [
-        (LETTERS.decode(s), SOUNDS.decode(t)) for s, t in encode_pairs(words)
+        (SPELLING.decode(s), SOUNDS.decode(t)) for s, t in encode_pairs(words)
     ]
     assert strings == [
         (list("cat"), ["K", "AE", "T"]),
         (["a"], ["AH"]),
         (["a"], ["EY"]),
+        (["o", "'"], ["OW"]),
     ]
 
 

