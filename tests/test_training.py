@@ -170,6 +170,30 @@ def test_the_loop_is_adamw_with_clipping():
     assert losses == pytest.approx(hand, abs=1e-4)
 
 
+def test_a_training_that_averages_ends_with_the_running_average():
+    r"""$\bar w_1 = w_1$, $\bar w_t = 0.8 \bar w_{t-1} + 0.2 w_t$, whatever the steps do."""
+    recipe = dataclasses.replace(TINY, averaging=0.8, steps=13)
+    plain = Training(tiny_model(), tiny_pairs(), recipe, seed=5)
+    averages = None
+    for _ in range(recipe.steps):
+        plain.step()
+        now = [p.detach().clone() for p in plain.model.parameters()]
+        pairs = zip(averages or now, now, strict=True)
+        averages = [0.8 * average + 0.2 * weight for average, weight in pairs]
+    model, losses = trained(recipe, seed=5)
+    assert losses == plain.losses, "the average must not change the steps"
+    for got, wanted, last in zip(model.parameters(), averages, now, strict=True):
+        assert torch.allclose(got, wanted, atol=1e-6)
+        assert not torch.allclose(got, last, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_of_the_average_that_is_none_is_refused(share):
+    recipe = dataclasses.replace(TINY, averaging=share)
+    with pytest.raises(ValueError, match=r"^recipe.averaging must"):
+        Training(tiny_model(), tiny_pairs(), recipe)
+
+
 def by_pieces(pieces):
     """The loss and the gradients of one batch, taken in pieces."""
     recipe = dataclasses.replace(TINY, pieces=pieces, dropout=0.0)

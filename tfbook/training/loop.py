@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tfbook.data.batching import bucket, check_pad, pad_pairs
 from tfbook.fast import accelerate
+from tfbook.model.checks import check_probability
 from tfbook.training.checkpoint import load_checkpoint, save_checkpoint
 from tfbook.training.presets import Preset
 
@@ -73,6 +75,11 @@ class Training:
             weight_decay=0.01,
             fused=True,
         )
+        check_probability("recipe.averaging", recipe.averaging)
+        self.average = None
+        if recipe.averaging:
+            running = get_ema_multi_avg_fn(recipe.averaging)
+            self.average = AveragedModel(model, multi_avg_fn=running)
         self.losses = []
         self.metadata = {
             "recipe": asdict(recipe),
@@ -95,6 +102,8 @@ class Training:
         loss = self.accumulate_gradients(source, target)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self.losses.append(loss)
         return loss
 
@@ -132,6 +141,12 @@ class Training:
             total += loss.item()
         return total
 
+    def finish(self) -> None:
+        """Give the model the averaged weights, if the recipe averages, and set it to eval."""
+        if self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
+        self.model.eval()
+
     def data_state(self) -> dict[str, Tensor]:
         """How far the training is through its data, as {name: tensor}."""
         return {
@@ -151,6 +166,9 @@ class Training:
         tensors = {f"model.{n}": p for n, p in self.model.named_parameters()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": x for name, x in state.items()}
+        if self.average is not None:
+            averages = self.average.module.named_parameters()
+            tensors |= {f"average.{n}": p for n, p in averages}
         tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
         tensors["rng"] = torch.get_rng_state()
         tensors |= self.data_state()
@@ -168,6 +186,10 @@ class Training:
         with torch.no_grad():
             for name, p in self.model.named_parameters():
                 p.copy_(tensors[f"model.{name}"])
+            if self.average is not None:
+                for name, p in self.average.module.named_parameters():
+                    p.copy_(tensors[f"average.{name}"])
+                self.average.n_averaged.fill_(len(tensors["losses"]))
         state = {}
         for name, x in tensors.items():
             if name.startswith("optimizer."):
@@ -225,5 +247,5 @@ def run(
             training.save(checkpoint)
         if report:
             report(training.losses, steps)
-    training.model.eval()
+    training.finish()
     return training.losses

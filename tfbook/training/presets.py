@@ -19,7 +19,9 @@ class Preset:
     pieces: into how many a batch is split, to save memory; their gradients add up.
     stress: whether a pronouncer's targets have stress. bfloat16: multiply matrices in
     16 bits, while the weights stay in 32 (Micikevicius et al. 2018); faster on
-    processors that support it.
+    processors that support it. averaging: the training ends with a running average of its
+    weights, of which each step keeps this share (Polyak & Juditsky 1992); 0 for the last
+    weights themselves.
     """
 
     d_model: int
@@ -35,6 +37,7 @@ class Preset:
     pieces: int = 1
     stress: bool = False
     bfloat16: bool = False
+    averaging: float = 0.0
 
     def architecture(self) -> dict[str, Any]:
         """The fields of a `TransformerConfig`, as a dictionary."""
