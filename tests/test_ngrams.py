@@ -299,7 +299,12 @@ def cut_letters(word):
 
 
 def best_of_all(said, word):
-    """The likeliest sequence of units, and its log-probability, out of every one."""
+    """The two likeliest sequences of units, and their log-probabilities."""
+    return every_score(said, word)[:2]
+
+
+def every_score(said, word):
+    """Log-probability and units of every sequence that spells a word, the highest first."""
 
     def score(units):
         text = START
@@ -314,7 +319,7 @@ def best_of_all(said, word):
         for letters in cut_letters(word)
         for units in itertools.product(*(said.codes.get(x, ()) for x in letters))
     )
-    return sorted(((score(units), units) for units in every), reverse=True)[:2]
+    return sorted(((score(units), units) for units in every), reverse=True)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
@@ -328,6 +333,22 @@ def test_a_wide_beam_finds_the_best_of_all(order):
             wanted = [phone for unit in units for phone in said.phones[unit]]
             assert said.pronounce(word, beam=100_000) == wanted, word
     assert told > 4
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_a_pair_is_as_probable_as_its_best_cut(order):
+    _, said = taught(order)
+    best = {}
+    for score, units in every_score(said, "tea"):
+        phones = tuple(phone for unit in units for phone in said.phones[unit])
+        best.setdefault(phones, score)  # the highest comes first
+    assert len(best) > 30
+    for phones, score in best.items():
+        assert said.log_probability("tea", list(phones)) == pytest.approx(score)
+    assert said.log_probability("tea", ["T", "ZH", "ZH", "T"]) == -math.inf
+    assert said.log_probability("", []) > -math.inf == said.log_probability("", "T")
+    with pytest.raises(ValueError, match="word must be made of the letters a to z"):
+        said.log_probability("tée", ["T", "IY"])
 
 
 def test_a_narrow_beam_may_miss_it():

@@ -4,7 +4,8 @@ The best method before neural networks, and still hard to beat.
 """
 
 from collections import Counter
-from math import log
+from itertools import product
+from math import inf, log
 
 from tfbook.model.checks import check_count
 from tfbook.tasks.pronunciation.alignment import align_words
@@ -142,6 +143,35 @@ class LetterNGrams:
             for context, (score, units) in beams[-1].items()
         )
         return [phone for unit in units for phone in self.phones[unit]]
+
+    def log_probability(self, word, phones):
+        """The log-probability, in nats, of a word together with its phones: that of the most
+        likely sequence of units that spells the one and says the other, -inf without any.
+
+        Raises ValueError for a letter other than a to z.
+        """
+        check_letters(word)
+        phones = tuple(phones)
+        # after i letters and j phones {context: log-probability}
+        cells = {(0, 0): {self.model.context(START): 0.0}}
+        for i, j in product(range(len(word)), range(len(phones) + 1)):
+            for context, score in cells.pop((i, j), {}).items():
+                for end, said, unit in self._units(word, i, phones, j):
+                    p = self.model.probability(unit, context)
+                    after = self.model.context(context + unit)
+                    states = cells.setdefault((end, said), {})
+                    states[after] = max(states.get(after, -inf), score + log(p))
+        last = cells.get((len(word), len(phones)), {})
+        scores = (s + log(self.model.probability(STOP, c)) for c, s in last.items())
+        return max(scores, default=-inf)
+
+    def _units(self, word, i, phones, j):
+        """The units that go on after i letters and j phones, as (letters, phones, unit)."""
+        for end in range(i + 1, min(i + 2, len(word)) + 1):
+            for unit in self.codes.get(word[i:end], ()):
+                said = j + len(self.phones[unit])
+                if phones[j:said] == tuple(self.phones[unit]):
+                    yield end, said, unit
 
 
 def _counts(texts, length):
