@@ -185,7 +185,7 @@ def test_zero_grad_forgets():
         (
             "SGD",
             {"learning_rate": -1.0},
-            "learning_rate must be 0 or more, got -1.0",
+            "learning_rate must be 0 or more, and finite, got -1.0",
         ),
         ("SGD", {"learning_rate": math.nan}, "learning_rate must"),
         ("SGD", {"momentum": 1.0}, "momentum must be in"),
