@@ -79,6 +79,13 @@ def share(answer, name=ANSWER):
     return value
 
 
+def outside(answer, seeds, tolerance):
+    """Whether an answer is farther than the tolerance from all that was found with any
+    seed, the smallest to the largest.
+    """
+    return not min(seeds) - tolerance <= answer <= max(seeds) + tolerance
+
+
 def truth_value(answer, name=ANSWER):
     """True or False, of Python, NumPy or PyTorch, as a bool."""
     if is_array(answer) and math.prod(answer.shape) == 1:
