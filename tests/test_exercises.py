@@ -14,6 +14,7 @@ from naive_guesses import NAIVE
 from wrong_answers import wrong_answers
 
 from tfbook import exercises
+from tfbook.exercises import real_weights as of_real_weights
 from tfbook.exercises import report
 from tfbook.exercises.article_example import check_split_heads
 from tfbook.exercises.backward import check_value_bias
@@ -25,11 +26,15 @@ from tfbook.exercises.rules_to_learning import (
 from tfbook.exercises.vectors import check_encode
 
 MODULES = [found.name for found in pkgutil.iter_modules(answers.__path__)]
-RIGHT, WRONG = {}, []
+RIGHT, WRONG, TRUTHS = {}, [], []
 for module in MODULES:
     known = importlib.import_module(f"answers.{module}")
     RIGHT |= known.RIGHT
     WRONG += known.WRONG
+    TRUTHS += [
+        (f"{exercises.__name__}.{module}.{name}", truth)
+        for name, truth in getattr(known, "TRUTHS", {}).items()
+    ]
 
 
 def all_checks():
@@ -43,14 +48,6 @@ def all_checks():
 
 
 CHECKS = list(all_checks())
-# Their truth is computed by the shipped models or from all words, which takes seconds.
-SLOW = {
-    check
-    for check in CHECKS
-    if check.__name__
-    in """check_other_text check_wider_batches check_length_penalty check_together
-    check_levels check_silence""".split()
-}
 
 
 def name(check):
@@ -61,9 +58,15 @@ def name(check):
 
 
 def each(checks, ids=name):
-    """The checks as parameters of a test, the slow ones marked."""
-    marks = {check: [pytest.mark.slow] if check in SLOW else [] for check in checks}
-    return [pytest.param(c, marks=marks[c], id=ids(c)) for c in checks]
+    """The checks as parameters of a test."""
+    return [pytest.param(check, id=ids(check)) for check in checks]
+
+
+@pytest.fixture(autouse=True)
+def truths(monkeypatch):
+    """What takes seconds to compute is given; tests/test_exercise_truths.py computes it."""
+    for name, truth in TRUTHS:
+        monkeypatch.setattr(name, lambda *given, truth=truth: truth)
 
 
 def says(capsys, check, answer):
@@ -265,6 +268,12 @@ def test_answer_that_raises_is_told_what(check, capsys):
 def test_an_error_of_several_lines_is_told_in_one(capsys):
     said = says(capsys, check_split_heads, lambda x, n_heads: broken("two\nlines"))
     assert said == "not yet: your answer raised RuntimeError: two lines"
+
+
+def test_a_check_that_lacks_something_says_what(capsys, monkeypatch):
+    monkeypatch.setattr(of_real_weights, "_first_words", lambda: broken("run `x`"))
+    said = says(capsys, of_real_weights.check_silence, (0.0, 2.26))
+    assert said == "not yet: not checked here: RuntimeError: run `x`"
 
 
 def broken(words):

@@ -132,7 +132,7 @@ def test_a_number_of_an_alt_text_is_proved_by_what_was_printed_before():
     "source", ["draw(0.07)", "# 0.07\nassert loss < 0.7", "assert a[:70] < 0.071"]
 )
 def test_what_is_not_asserted_proves_nothing(source):
-    figure = cell(source, "It falls to 0.07.", "1 0.7 700 0.0007")
+    figure = cell(source, "It falls to 0.07.", "1 0.7 700")
     known = {"4-code/1-sums": outlined(lesson())}
     found = {"4-code/1-sums": outlined(lesson(figure))}
     assert found["4-code/1-sums"]["unproved"] == {"fig-loss": ["0.07"]}

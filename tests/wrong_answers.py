@@ -29,8 +29,8 @@ def wrong_answers(right, gives_items=False):
 def wrong_numbers(right):
     """Numbers that are none of the right ones, nor near one, nor between them."""
     low, high = min(right), max(right)
-    whole = all(float(x).is_integer() for x in right)
-    margin = 0 if whole else max(0.05 * abs(high), 0.05)
+    exact = low == high and float(low).is_integer()
+    margin = 0 if exact else max(0.05 * abs(high), 0.05)
     grid = [i / 20 for i in range(21)] + [2, 3, 7, 10, 13, 50, 100, 1000]
     candidates = grid + [x for each in (low, high) for x in slips(each)]
     wrong = [x for x in candidates if not low - margin <= x <= high + margin]

@@ -13,8 +13,11 @@ def recorded(name: str):
 
     They belong to the book, not to the installed package, so they are looked for beside
     the package and then upward from the working directory. Raises ValueError if the
-    name is not of this form, FileNotFoundError if no such file is found.
+    name is not of this form, TypeError if it is no string, and FileNotFoundError if
+    there is no such file.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, got {name!r}")
     match = NAME.fullmatch(name)
     if not match:
         raise ValueError(f"name must be like '4-code/dates.json', got {name!r}")

@@ -39,6 +39,7 @@ def check_grouped_query_attention(answer):
 @checked
 def check_without_order(answer):
     """The share that one head gets right when the order of the digits is not asked."""
+    answer = share(answer)
     found = recorded("2-concepts/exercises_2.json")["check_without_order"]
-    if outside(share(answer), found, 0.02):
+    if outside(answer, found, 0.02):
         return "too few: do both the training and the score sort the answers?"

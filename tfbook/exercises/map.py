@@ -45,7 +45,7 @@ def check_shuffled(answer):
     """The share of pictures that are right when their patches are shuffled."""
     answer = share(answer)
     found = recorded("1-background/exercises_1.json")["check_shuffled"]["shuffled"]
-    if not outside(answer, found, 0.03):  # another order or seed moves it so far
+    if not outside(answer, found, 0.05):  # another start or order moves it so far
         return None
     if answer > max(found):
         return "more than can be read from squares in the wrong places: are they shuffled?"

@@ -6,7 +6,6 @@ from tfbook.data.recorded import recorded
 from tfbook.exercises.report import (
     checked,
     function,
-    outside,
     share,
     tensor,
     whole,
@@ -59,8 +58,8 @@ def _length_of_equal_cost(d_model):
 
 @checked
 def check_other_distance(answer):
-    """The share right at distance 30, of a model trained at distance 20: a guess."""
+    """The share right at distance 30, of the model trained at distance 20 with seed 0."""
     answer = share(answer)
-    tried = recorded("2-concepts/exercises_2.json")["check_other_distance"]
-    if outside(answer, tried["30"], 0.05):
-        return "not what we find: did you train at distance 20 and ask at 30?"
+    tried = recorded("2-concepts/exercises_2.json")["check_other_distance"]["30"]
+    if abs(answer - tried[0]) > 0.05:  # the seeds differ: see the solution
+        return "not what we find: is it models[20], asked at distance 30?"
