@@ -5,6 +5,7 @@ if it has one. Below, each rule is shown a lesson that keeps it and some that br
 """
 
 import ast
+import builtins
 import copy
 import importlib
 import re
@@ -300,6 +301,32 @@ def plain_code(lesson):
             yield f"{found[0].strip()!r} in {where(cell)}"
 
 
+def runs_anywhere(lesson):
+    """A lesson works from any working directory, and again in the same kernel: results are read by
+    `recorded`, not by a path, and no name of Python's own becomes another's.
+    """
+    for cell in lesson.code:
+        if found := re.search(r"[\"']\.\.?/[^\"']*", cell.source):
+            yield f"a path that starts where the lesson runs, {found[0]!r}, in {where(cell)}"
+        for name in bound(ast.parse(cell.source)) & set(dir(builtins)):
+            yield f"{name!r} is Python's own name: a second run meets yours in {where(cell)}"
+
+
+def bound(tree):
+    """The names that a cell gives to something, those inside of functions and classes aside."""
+    names = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.comprehension):
+            names |= bound(node)
+    return names
+
+
 def outputs_read_out(lesson):
     """TB-22: every output is read out in the next prose cell, before its first heading; but the
     verdict of an exercise's check speaks for itself.
@@ -504,6 +531,7 @@ RULES = [
     shown,
     short_cells,
     plain_code,
+    runs_anywhere,
     outputs_read_out,
     figures,
     exercises,
@@ -735,6 +763,12 @@ BREACHES = [
     (plain_code, change(1, "import math", "import warnings")),
     (plain_code, change(1, "import math", "!pip install x")),
     (plain_code, change(1, "import math", "nltk.download('x')")),
+    (runs_anywhere, change(1, "import math", "open('../../experiments/run.py')")),
+    (runs_anywhere, change(1, "import math", 'open("./notes.txt")')),
+    (runs_anywhere, change(1, "import math", "sum = 1 + 1")),
+    (runs_anywhere, change(1, "import math", "for i, (id, _) in []:\n    pass")),
+    (runs_anywhere, change(1, "import math", "import math as abs")),
+    (runs_anywhere, change(1, "import math", "def open(): pass")),
     (outputs_read_out, change(3, "The sum", "## The sum")),
     (outputs_read_out, change(16, "It is the sum of the two numbers.", "")),
     (outputs_read_out, lambda notebook: notebook.cells.pop(3)),
@@ -779,6 +813,11 @@ KEPT = [
         announcements,
         change(5, "The line falls", "In the figure above the line falls"),
     ),
+    (
+        runs_anywhere,
+        change(1, "import math", "def f(sum):\n    id = sum\nf(max=1)"),
+    ),
+    (runs_anywhere, change(1, "import math", "print('a../b', [id for id in ()])")),
     (shown, change(3, "two.", "two. <!-- shows 2 -->")),
     (shown, change(7, "More", "More <!-- shows {2.5..3} --> <!-- shows 2 -->")),
 ]
