@@ -73,11 +73,11 @@ def _third_place():
         ids = torch.randint(8, (32, 8))  # (B, T)
         labels = ids[:, :1].expand_as(ids)  # (B, T)
         with patched(AddNorm, "forward", lambda self, x, f: x + self.norm(f(x))):
-            logits = model(ids)  # (B, T, V)
-        F.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
+            logits = model(ids).transpose(1, 2)  # (B, V, T)
+        F.cross_entropy(logits, labels).backward()
         layers = [list(layer.parameters()) for layer in model[1].layers]
-        grads = [torch.cat([p.grad.flatten() for p in of_one]) for of_one in layers]
-        norms.append(torch.stack([grad.norm() for grad in grads]))  # (24,)
+        grads = [torch.stack([p.grad.norm() for p in of_one]) for of_one in layers]
+        norms.append(torch.stack([of_one.norm() for of_one in grads]))  # (24,)
     first, *_, last = torch.stack(norms).log().mean(dim=0).exp().tolist()
     return first / last
 
