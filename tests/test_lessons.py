@@ -221,15 +221,16 @@ def around(found):
 def next_section(paragraph, rest, cells):
     """Whether a section follows at once, or one whose title has a word of the paragraph."""
     at_once = True
-    for text in (rest, *(c.cell_type == "markdown" and c.source for c in cells)):
-        if text and (title := re.search(r"(?m)^#{2,} +(.*)$", FENCE.sub("", text))):
+    for cell in [new_markdown_cell(rest), *cells]:
+        if cell.cell_type == "code":
+            at_once = False
+        elif title := re.search(r"(?m)^#{2,} +(.*)$", FENCE.sub("", cell.source)):
             named = outline.stems(title[1]) & outline.stems(paragraph)
             return title[1] not in (CLOSING, EXERCISES) and (at_once or bool(named))
-        at_once = at_once and text is not False
     return False
 
 
-def next_cell(paragraph, rest, cells):
+def next_cell(_, rest, cells):
     """Whether code follows before the next section."""
     return bool(cells) and cells[0].cell_type == "code" and "\n#" not in rest
 
@@ -846,6 +847,16 @@ def test_breach_is_found(rule, breach):
 @pytest.mark.parametrize("rule, kept", KEPT)
 def test_what_is_kept_is_no_breach(rule, kept):
     assert faults(rule, kept) == []
+
+
+def test_a_page_that_goes_deeper_needs_no_objectives():
+    notebook = good()
+    notebook.cells[
+        0
+    ].source = "(deeper)=\n# 4.1 Deeper: sums\n\nYou add more numbers.\n"
+    page = Lesson(notebook, "4-code/1-sums-deeper.ipynb")
+    assert page.deeper and not list(opening(page))
+    assert list(opening(Lesson(notebook, "4-code/1-sums.ipynb")))
 
 
 def test_every_rule_has_a_breach():
