@@ -69,7 +69,7 @@ def check_value_bias(answer):
     x = torch.randn(2, 5, 6, dtype=torch.float64)
     with torch.no_grad():
         before = attention(x, x, x)[0]
-        attention.value_projection.bias += 1
+        attention.value_projection.bias.add_(1)
         moved = attention(x, x, x)[0] - before  # (2, 5, 6)
     if truth_value(answer) != torch.allclose(moved, moved[:1, :1].expand_as(moved)):
         return "each output is an average of values: what does the average of v + 1 become?"

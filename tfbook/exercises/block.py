@@ -1,6 +1,7 @@
 """Checks for lesson 3.5, the block."""
 
 import functools
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -84,7 +85,7 @@ def _third_place():
 
 def _first_symbol_model():
     """The lesson's stack of 24 layers without a norm at its end, between its two maps."""
-    size = preset(DEEP_FIRST_SYMBOL).architecture() | {"n_layers": 24}
-    config = TransformerConfig(**size, final_norm=False)
+    recipe = replace(preset(DEEP_FIRST_SYMBOL), n_layers=24)
+    config = TransformerConfig(**recipe.architecture(), final_norm=False)
     way_in, output = InputEmbedding(8, config), torch.nn.Linear(config.d_model, 8)
     return init_weights(torch.nn.Sequential(way_in, Encoder(config), output))
