@@ -69,7 +69,7 @@ def check_silence(answer):
         "that of the second word",
     )
     begins, second_begins = _first_words()
-    if abs(first - begins) > 0.05:
+    if abs(first - begins) > 0.03:
         return (
             "run it: the path begins in the first corner, whatever is heard there"
         )
