@@ -65,9 +65,8 @@ def check_narrow_window(answer):
     answer = share(answer)
     tried = recorded("1-background/words_to_learn_from.json")["reach"]
     found = [run["WER"] for name, run in tried.items() if name.split()[0] == "1"]
-    if not outside(
-        answer, found, 0.03
-    ):  # they saw as many other words, twice as often
+    # those networks saw as many words, other ones, and twice as often
+    if not outside(answer, found, 0.03):
         return None
     if answer < min(found):
         return "too good for one letter on either side: was reach=1 given?"

@@ -3,13 +3,7 @@
 import torch
 
 from tfbook.data.recorded import recorded
-from tfbook.exercises.report import (
-    checked,
-    function,
-    share,
-    tensor,
-    whole,
-)
+from tfbook.exercises.report import checked, function, share, tensor, whole
 from tfbook.inspect.costs import count_operations
 from tfbook.model.attention import MultiHeadAttention, scaled_dot_product_attention
 

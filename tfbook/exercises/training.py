@@ -61,7 +61,7 @@ def check_wider_batches(answer):
 
 @functools.cache
 def _pads(tokens):
-    """Their share of the ids when `bucket` cuts batches of the training words."""
+    """The share of pads in what `bucket` makes of the training words."""
     pairs = encode_pairs(load_pronunciation()["train"])
     real = padded = 0
     for batch in bucket(pairs, tokens, torch.Generator().manual_seed(0)):

@@ -18,10 +18,8 @@ from tfbook.exercises.report import (
 @checked
 def check_crossings(answer):
     """Crossings from weekday, year, month, day to year, month, day, weekday."""
-    answer, chinese = (
-        whole(answer),
-        (3, 0, 1, 2),
-    )  # places of weekday, year, month, day
+    answer = whole(answer)
+    chinese = 3, 0, 1, 2  # the places of weekday, year, month and day
     crossed = sum(a > b for a, b in combinations(chinese, 2))
     if answer == 6:
         return "year, month and day keep their order: their lines don't cross"
