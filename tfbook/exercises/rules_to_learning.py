@@ -1,5 +1,6 @@
 """Checks for lesson 1.1, from rules to learning."""
 
+import functools
 import random
 from collections import Counter, defaultdict
 
@@ -21,13 +22,18 @@ from tfbook.tasks.pronunciation.window import letter_by_letter
 def check_cheese(answer):
     """The list of sounds that MostFrequentSound gives for cheese."""
     answer = strings(answer)
-    wanted = MostFrequentSound(load_pronunciation()["train"]).pronounce("cheese")
+    wanted = _most_frequent("cheese")
     if len(answer) != len(wanted):
         return "it gives one sound for each letter, and knows no silent ones"
     if answer != wanted:
         return (
             "look each letter up in the printed table: its neighbours don't count"
         )
+
+
+@functools.cache
+def _most_frequent(word):
+    return MostFrequentSound(load_pronunciation()["train"]).pronounce(word)
 
 
 @checked
