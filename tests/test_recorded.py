@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfbook.data import recorded as home
-from tfbook.data.recorded import recorded
+from tfbook.data.recorded import recorded, scorings
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "2-concepts/recall.json"
@@ -19,6 +19,12 @@ def test_the_numbers_are_those_of_the_file(tmp_path, monkeypatch):
     assert recorded(NAME) == wanted
     monkeypatch.chdir(tmp_path)
     assert recorded(NAME) == wanted
+
+
+def test_each_scoring_of_test_data_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert all(each["command"] and each["systems"] for each in scorings())
+    assert len(scorings()) > 10
 
 
 @pytest.fixture
@@ -43,11 +49,11 @@ def test_an_installed_package_looks_upward_from_where_it_runs(
 
 def test_away_from_the_book_it_says_what_lacks(apart, monkeypatch):
     monkeypatch.chdir(apart.parent)
-    message = (
-        "name must be .*, got '2-concepts/recall.json': there is no experiments/"
-    )
-    with pytest.raises(FileNotFoundError, match=message):
+    lacks = "no experiments/2-concepts/results/recall.json beside the package"
+    with pytest.raises(FileNotFoundError, match=lacks):
         recorded(NAME)
+    with pytest.raises(FileNotFoundError, match="no experiments/test_touches.json"):
+        scorings()
     with pytest.raises(FileNotFoundError, match="from a copy of the whole book"):
         recorded("2-concepts/nothing.json")
 

@@ -123,7 +123,11 @@ def of_here(name):
     "tfbook/exercises/sums.py": """
 def check(answer):
     return answer == recorded("4-code/deep.json")
+
+def count():
+    return len(read("test_touches.json"))
 """,
+    "experiments/test_touches.json": "[]",
     "experiments/results/long.json": "{}",
     "experiments/4-code/results/deep.json": "{}",
     "experiments/4-code/results/other.json": "{}",
@@ -216,6 +220,8 @@ def moves(house, code, file, old, new):
         ("read(f'{x}.json')", "experiments/4-code/results/deep.json", "{}", "[]"),
         ("from tfbook.exercises.sums import check", *(
             "experiments/4-code/results/deep.json", "{}", "[]")),
+        ("from tfbook.exercises.sums import count", *(
+            "experiments/test_touches.json", "[]", "[1]")),
         ("1", "requirements.txt", "torch==2.0.0", "torch==2.0.1"),
     ],
 )  # fmt: skip
@@ -256,6 +262,8 @@ def test_it_moves_with(house, code, file, old, new):
         ("read('deep.json')", "experiments/4-code/results/other.json", "{}", "[]"),
         ("from tfbook.exercises.sums import check", *(
             "experiments/4-code/results/other.json", "{}", "[]")),
+        ("from tfbook.exercises.sums import check", *(
+            "experiments/test_touches.json", "[]", "[1]")),
         ("1", "requirements.txt", "numpy", "numpy==2"),
     ],
 )  # fmt: skip

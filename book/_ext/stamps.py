@@ -85,9 +85,13 @@ def results(code):
 
 
 def recorded(strings):
-    """The results of experiments that definitions of tfbook name, as "4-code/dates.json"."""
+    """The results of experiments that definitions of tfbook name, as "4-code/dates.json", and the
+    list of scorings of test data.
+    """
     known = ROOT.glob("experiments/*/results/*.json")
-    return [f for f in known if f"{f.parents[1].name}/{f.name}" in strings]
+    named = [f for f in known if f"{f.parents[1].name}/{f.name}" in strings]
+    scorings = ROOT / "experiments" / "test_touches.json"
+    return named + [scorings] * (scorings.name in strings)
 
 
 def torch_version():
