@@ -49,10 +49,10 @@ def test_an_installed_package_looks_upward_from_where_it_runs(
 
 def test_away_from_the_book_it_says_what_lacks(apart, monkeypatch):
     monkeypatch.chdir(apart.parent)
-    lacks = "no experiments/2-concepts/results/recall.json beside the package"
+    lacks = "name must be .* experiments, got '2-concepts/results/recall.json'"
     with pytest.raises(FileNotFoundError, match=lacks):
         recorded(NAME)
-    with pytest.raises(FileNotFoundError, match="no experiments/test_touches.json"):
+    with pytest.raises(FileNotFoundError, match="got 'test_touches.json', and no"):
         scorings()
     with pytest.raises(FileNotFoundError, match="from a copy of the whole book"):
         recorded("2-concepts/nothing.json")

@@ -38,6 +38,6 @@ def _read(name):
         if file.is_file():
             return json.loads(file.read_text(encoding="utf-8"))
     raise FileNotFoundError(
-        f"there is no experiments/{name} beside the package or where this runs, "
-        f"{Path.cwd().name}: run it from a copy of the whole book"
+        f"name must be that of a file in the book's folder experiments, got {name!r}, and "
+        "no such file is near: run this from a copy of the whole book"
     )
