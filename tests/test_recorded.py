@@ -52,7 +52,9 @@ def test_away_from_the_book_it_says_what_lacks(apart, monkeypatch):
     lacks = "name must be .* experiments, got '2-concepts/results/recall.json'"
     with pytest.raises(FileNotFoundError, match=lacks):
         recorded(NAME)
-    with pytest.raises(FileNotFoundError, match="got 'test_touches.json', and no"):
+    with pytest.raises(
+        FileNotFoundError, match=r"got 'test_touches\.json', and no"
+    ):
         scorings()
     with pytest.raises(FileNotFoundError, match="from a copy of the whole book"):
         recorded("2-concepts/nothing.json")
