@@ -5,6 +5,7 @@ if it has one. Below, each rule is shown a lesson that keeps it and some that br
 """
 
 import ast
+import builtins
 import copy
 import importlib
 import re
@@ -19,12 +20,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 machinery = importlib.import_module("lessons")
+outline = importlib.import_module("outline")
 
 LESSONS = machinery.lessons()
 # seconds of one core: a lesson may take 30 s on two, these 120 s, and the book 25 minutes
 LONGER, SECONDS, LONGER_SECONDS, BOOK_SECONDS = {"4.2", "4.3"}, 60, 240, 1500
 MAXIMUM_BYTES = 300_000
-CLOSING, EXERCISES = "What you can do now", "Exercises"
+CLOSING, EXERCISES = outline.CLOSING, "Exercises"
 VERDICTS = ("not attempted", "correct")  # of a check of an exercise
 FORBIDDEN_CODE = re.compile(
     r"^\s*[%!]|\bpip\b|download|urlopen|urlretrieve|sys\.path|\bwarnings\b|filterwarnings",
@@ -41,6 +43,11 @@ FENCE = re.compile(
 DIRECTIVE = re.compile(
     r"(?m)^(?:`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]*(?P<argument>.*)$"
 )
+SHOWS = re.compile(r"(?s)<!--\s*shows\s+(.*?)\s*-->")
+PLACES = re.compile(
+    r"(?i)\b(figure|picture|plot|map|curve|table|code|cell|equation|exercise|section)s?"
+    r" (above|below)\b"
+)
 SKIPS = {"nbval-skip", "raises-exception", "skip-execution", "nbval-check-output"}
 
 
@@ -51,15 +58,20 @@ class Lesson:
         self.notebook, self.path = notebook, Path(path)
         self.cells = notebook.cells
         self.code = [cell for cell in self.cells if cell.cell_type == "code"]
-        prose = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
-        self.markdown = "\n\n".join(prose)
+        self.prose = [cell for cell in self.cells if cell.cell_type == "markdown"]
+        self.markdown = "\n\n".join(cell.source for cell in self.prose)
         self.number = machinery.number(self.path)
+        self.deeper = self.path.stem.endswith("-deeper")
 
     def after(self, cell):
         """The cells that follow this one."""
         return self.cells[
             next(i for i, c in enumerate(self.cells) if c is cell) + 1 :
         ]
+
+    def before(self, cell):
+        """The cells that come before this one."""
+        return self.cells[: -len(self.after(cell)) - 1]
 
     def sections(self):
         """The titles of the sections and their texts, in order."""
@@ -69,12 +81,6 @@ class Lesson:
 
 def where(cell):
     return f"cell [{cell.get('execution_count')}] {cell.source.strip()[:40]!r}"
-
-
-def items(text):
-    """The items of the first list of a text."""
-    lists = re.search(r"(?ms)^[-*] .*?(?=^\s*$|\Z)", text)
-    return re.split(r"(?m)^[-*] ", lists[0])[1:] if lists else []
 
 
 def shows_image(cell):
@@ -133,7 +139,9 @@ def normalised(lesson):
 
 
 def opening(lesson):
-    """TB-20: label, one H1, a promise of one sentence, objectives, time, what to read before."""
+    """TB-20: label, one H1, a promise of one sentence, objectives, time, what to read before; on a
+    page that goes deeper, label, H1 and promise.
+    """
     first = (
         lesson.cells[0].source if lesson.cells[0].cell_type == "markdown" else ""
     )
@@ -151,9 +159,9 @@ def opening(lesson):
             yield f"the promise must be one sentence, got {promise!r}"
     if len(re.findall(r"(?m)^# ", FENCE.sub("", lesson.markdown))) != 1:
         yield "there must be exactly one H1"
-    if "You will be able to" not in first or not items(
-        first.partition("You will be able to")[2]
-    ):
+    if lesson.deeper:
+        return
+    if not outline.objectives_of(lesson.notebook):
         yield "the first cell must list what you will be able to do, after `You will be able to`"
     if not re.search(r"(?is)\btime\b.*?\d+ ?(s|seconds?|min|minutes?)\b", first):
         yield "the first cell must tell the time, in seconds or minutes"
@@ -163,16 +171,114 @@ def opening(lesson):
 
 def closing(lesson):
     """TB-20: the objectives again, each with the number that shows it; then come the exercises."""
-    objectives = items(lesson.cells[0].source.partition("You will be able to")[2])
-    sections = lesson.sections()
-    if list(sections)[-2:] != [CLOSING, EXERCISES]:
-        yield f"the last sections must be {CLOSING} and {EXERCISES}, got {list(sections)[-2:]}"
-    claims = items(sections.get(CLOSING, ""))
+    objectives = outline.objectives_of(lesson.notebook)
+    sections = list(lesson.sections())
+    if sections[-2:] != [CLOSING, EXERCISES]:
+        yield f"the last sections must be {CLOSING} and {EXERCISES}, got {sections[-2:]}"
+    claims = outline.claims_of(lesson.notebook)
     if len(claims) != len(objectives):
         yield f"{len(objectives)} objectives must return at the end, got {len(claims)}"
     for claim in claims:
         if not NUMBER.search(claim):
-            yield f"no number shows this: {claim.strip()[:60]!r}"
+            yield f"no number shows this: {claim[:60]!r}"
+    record = outline.outline(lesson.path, outline.read(), lesson.notebook)
+    for objective, claim in zip(objectives, claims, strict=False):
+        taught = " ".join([objective, *record["objectives"][objective]])
+        if not outline.stems(taught) & outline.stems(claim):
+            yield f"{claim[:60]!r} does not answer the objective {objective!r}"
+
+
+def announcements(lesson):
+    """What a text announces comes: the next section or cell, the section on something, the figure
+    or the table below.
+    """
+    headings = " ".join(outline.headings_of(lesson.notebook))
+    for cell in lesson.prose:
+        text = cell.source
+        for found in re.finditer(r"(?i)\bthe next (section|cell)\b", text):
+            comes = next_section if found[1].lower() == "section" else next_cell
+            paragraph = text[: found.start()].split("\n\n")[-1]
+            if not comes(paragraph, text[found.end() :], lesson.after(cell)):
+                yield f"what is announced does not come: {around(found)}"
+        for found in re.finditer(
+            r"\bsections? (?:on|about) ((?:[\w-]+ ?){1,3})", text
+        ):
+            if not outline.stems(found[1]) & outline.stems(headings):
+                yield f"no such section: {around(found)}"
+        for found in PLACES.finditer(text):
+            below = found[2].lower() == "below"
+            rest = text[found.end() :] if below else text[: found.start()]
+            cells = lesson.after(cell) if below else lesson.before(cell)
+            if not holds(found[1].lower(), rest, cells):
+                yield f"no such thing: {around(found)}"
+
+
+def around(found):
+    text, start, end = found.string, max(0, found.start() - 40), found.end() + 20
+    return repr(" ".join(text[start:end].split()))
+
+
+def next_section(paragraph, rest, cells):
+    """Whether a section follows at once, or one whose title has a word of the paragraph."""
+    at_once = True
+    for cell in [new_markdown_cell(rest), *cells]:
+        if cell.cell_type == "code":
+            at_once = False
+        elif title := re.search(r"(?m)^#{2,} +(.*)$", FENCE.sub("", cell.source)):
+            named = outline.stems(title[1]) & outline.stems(paragraph)
+            return title[1] not in (CLOSING, EXERCISES) and (at_once or bool(named))
+    return False
+
+
+def next_cell(_, rest, cells):
+    """Whether code follows before the next section."""
+    return bool(cells) and cells[0].cell_type == "code" and "\n#" not in rest
+
+
+def holds(what, text, cells):
+    """Whether a text or some cells hold a figure, a table, code and so on."""
+    prose = "\n\n".join(
+        [text, *(c.source for c in cells if c.cell_type == "markdown")]
+    )
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    if what in ("code", "cell"):
+        return bool(code) or "literalinclude" in prose
+    if what == "equation":
+        return bool(re.search(r"\$\$|\{math\}|\\begin\{", prose))
+    if what == "exercise":
+        return "{exercise" in prose
+    if what == "section":
+        return bool(re.search(r"(?m)^#{2,} ", prose))
+    if what == "table" and re.search(r"(?m)^\||\{league\}", prose):
+        return True
+    return any(cell.outputs for cell in code) or bool(
+        re.search(r"\{(image|fig)", prose)
+    )
+
+
+def shown(lesson):
+    """TB-23: a comment `<!-- shows TEXT -->` behind a number in prose quotes the output that the
+    number reads out; `{10..18}` in it stands for any number from 10 to 18.
+    """
+    for cell in lesson.prose:
+        printed = "\n".join(map(machinery.text_of_outputs, lesson.before(cell)))
+        for quoted in SHOWS.findall(cell.source):
+            if not was_printed(" ".join(quoted.split()), " ".join(printed.split())):
+                yield f"no cell before has printed {quoted!r}"
+
+
+def was_printed(quoted, printed):
+    """Whether a text was printed, with numbers that lie in its ranges."""
+    texts = re.split(r"\{[\d.]+?\.\.[\d.]+?\}", quoted)
+    ranges = re.findall(r"\{([\d.]+?)\.\.([\d.]+?)\}", quoted)
+    number = r"(\d[\d,]*(?:\.\d+)?)"
+    return any(
+        all(
+            float(low) <= float(n.replace(",", "")) <= float(high)
+            for n, (low, high) in zip(found.groups(), ranges, strict=True)
+        )
+        for found in re.finditer(number.join(map(re.escape, texts)), printed)
+    )
 
 
 def short_cells(lesson):
@@ -196,6 +302,32 @@ def plain_code(lesson):
             yield f"{found[0].strip()!r} in {where(cell)}"
 
 
+def runs_anywhere(lesson):
+    """A lesson works from any working directory, and again in the same kernel: results are read by
+    `recorded`, not by a path, and no name of Python's own becomes another's.
+    """
+    for cell in lesson.code:
+        if found := re.search(r"[\"']\.\.?/[^\"']*", cell.source):
+            yield f"a path that starts where the lesson runs, {found[0]!r}, in {where(cell)}"
+        for name in bound(ast.parse(cell.source)) & set(dir(builtins)):
+            yield f"{name!r} is Python's own name: a second run meets yours in {where(cell)}"
+
+
+def bound(tree):
+    """The names that a cell gives to something, those inside of functions and classes aside."""
+    names = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.comprehension):
+            names |= bound(node)
+    return names
+
+
 def outputs_read_out(lesson):
     """TB-22: every output is read out in the next prose cell, before its first heading; but the
     verdict of an exercise's check speaks for itself.
@@ -204,7 +336,7 @@ def outputs_read_out(lesson):
         if cell.outputs and machinery.text_of_outputs(cell).strip() not in VERDICTS:
             following = lesson.after(cell)[:1]
             text = "".join(c.source for c in following if c.cell_type == "markdown")
-            words = FENCE.sub("", text).split("\n#")[0]
+            words = FENCE.sub("", SHOWS.sub("", text)).split("\n#")[0]
             if words.lstrip().startswith("#") or len(re.findall(r"\w", words)) < 20:
                 yield f"nothing reads out the output of {where(cell)}"
 
@@ -396,8 +528,11 @@ RULES = [
     normalised,
     opening,
     closing,
+    announcements,
+    shown,
     short_cells,
     plain_code,
+    runs_anywhere,
     outputs_read_out,
     figures,
     exercises,
@@ -410,11 +545,19 @@ RULES = [
 ]
 
 
+NOT_DEEPER = [
+    closing,
+    exercises,
+    answers,
+]  # what goes deeper than a lesson has no ends
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", LESSONS, ids=machinery.label)
 def test_lesson_keeps(path, rule):
     """TB-20 to TB-25: every lesson keeps every rule above."""
-    found = list(rule(Lesson(machinery.read(path), path)))
+    lesson = Lesson(machinery.read(path), path)
+    found = [] if lesson.deeper and rule in NOT_DEEPER else list(rule(lesson))
     assert not found, f"{rule.__doc__}\n" + "\n".join(found)
 
 
@@ -496,7 +639,7 @@ def good():
     md, code = new_markdown_cell, new_code_cell
     cells = [
         md(
-            "(sums)=\n# 4.1 Sums\n\nYou add numbers.\n\nYou will be able to\n\n- add 1 and 1;\n"
+            "(sums)=\n# 4.1 Sums\n\nYou add numbers.\n\nYou will be able to\n\n- add two numbers;\n"
             "- draw a line\n  of two parts.\n\n**Time:** 10 seconds. **Read before:** nothing."
         ),
         code("import math", metadata={"tags": ["hide-input"]}),
@@ -515,7 +658,7 @@ def good():
         md("More than two, whatever the machine."),
         code("assert 3 > 2"),
         md(
-            f"## {CLOSING}\n\n- You added 1 and 1: 2.\n- You drew a line\n  of 2 parts."
+            f"## {CLOSING}\n\n- You added two numbers: 2.\n- You drew a line\n  of 2 parts."
         ),
         md(
             f"## {EXERCISES}\n\n```{{exercise}} Predict a sum\n:label: ex-predict\nWhat is it?\n```"
@@ -592,6 +735,27 @@ BREACHES = [
     (closing, change(9, CLOSING, "Summary")),
     (closing, change(9, ": 2.", ".\n- I guess.")),
     (closing, change(9, "of 2 parts", "of one sort")),
+    (closing, change(9, "You added two numbers", "All went well")),
+    (
+        announcements,
+        change(3, "and it is two.", "and the next section explains it."),
+    ),
+    (
+        announcements,
+        change(16, "It is the sum", "The next section has it: it is the sum"),
+    ),
+    (
+        announcements,
+        change(3, "The sum", "As the section on subtraction says, the sum"),
+    ),
+    (announcements, change(18, "All.", "All, as in the plot below.")),
+    (
+        announcements,
+        change(0, "You add numbers.", "You add numbers, as in the code above."),
+    ),
+    (announcements, change(11, "Two.", "Two, as the next cell shows.")),
+    (shown, change(3, "two.", "two. <!-- shows 3 -->")),
+    (shown, change(7, "machine.", "machine. <!-- shows {4..9.5} -->")),
     (closing, change(17, "```{exercise}", "## More\n\n```{exercise}")),
     (short_cells, change(8, "assert 3 > 2", "assert 3 > 2\n" * 26)),
     (short_cells, change(1, "import math", "import math\n" * 6)),
@@ -600,6 +764,12 @@ BREACHES = [
     (plain_code, change(1, "import math", "import warnings")),
     (plain_code, change(1, "import math", "!pip install x")),
     (plain_code, change(1, "import math", "nltk.download('x')")),
+    (runs_anywhere, change(1, "import math", "open('../../experiments/run.py')")),
+    (runs_anywhere, change(1, "import math", 'open("./notes.txt")')),
+    (runs_anywhere, change(1, "import math", "sum = 1 + 1")),
+    (runs_anywhere, change(1, "import math", "for i, (id, _) in []:\n    pass")),
+    (runs_anywhere, change(1, "import math", "import math as abs")),
+    (runs_anywhere, change(1, "import math", "def open(): pass")),
     (outputs_read_out, change(3, "The sum", "## The sum")),
     (outputs_read_out, change(16, "It is the sum of the two numbers.", "")),
     (outputs_read_out, lambda notebook: notebook.cells.pop(3)),
@@ -632,6 +802,28 @@ BREACHES = [
 ]
 
 
+# What is announced and comes, and what is quoted and was printed
+KEPT = [
+    (
+        announcements,
+        change(5, "The line", "The next section adds.\n\n## Adding\n\nIt"),
+    ),
+    (announcements, change(3, "The sum", "As the picture below, the sum")),
+    (announcements, change(3, "and it is two.", "and drawn in the next cell.")),
+    (
+        announcements,
+        change(5, "The line falls", "In the figure above the line falls"),
+    ),
+    (
+        runs_anywhere,
+        change(1, "import math", "def f(sum):\n    id = sum\nf(max=1)"),
+    ),
+    (runs_anywhere, change(1, "import math", "print('a../b', [id for id in ()])")),
+    (shown, change(3, "two.", "two. <!-- shows 2 -->")),
+    (shown, change(7, "More", "More <!-- shows {2.5..3} --> <!-- shows 2 -->")),
+]
+
+
 def faults(rule, breach=lambda notebook: None):
     notebook = copy.deepcopy(good())
     breach(notebook)
@@ -650,6 +842,21 @@ def test_good_lesson_passes(rule):
 )
 def test_breach_is_found(rule, breach):
     assert faults(rule, breach)
+
+
+@pytest.mark.parametrize("rule, kept", KEPT)
+def test_what_is_kept_is_no_breach(rule, kept):
+    assert faults(rule, kept) == []
+
+
+def test_a_page_that_goes_deeper_needs_no_objectives():
+    notebook = good()
+    notebook.cells[
+        0
+    ].source = "(deeper)=\n# 4.1 Deeper: sums\n\nYou add more numbers.\n"
+    page = Lesson(notebook, "4-code/1-sums-deeper.ipynb")
+    assert page.deeper and not list(opening(page))
+    assert list(opening(Lesson(notebook, "4-code/1-sums.ipynb")))
 
 
 def test_every_rule_has_a_breach():

@@ -120,6 +120,14 @@ def by_name():
 def of_here(name):
     return globals()[name]
 """,
+    "tfbook/exercises/sums.py": """
+def check(answer):
+    return answer == recorded("4-code/deep.json")
+
+def count():
+    return len(read("test_touches.json"))
+""",
+    "experiments/test_touches.json": "[]",
     "experiments/results/long.json": "{}",
     "experiments/4-code/results/deep.json": "{}",
     "experiments/4-code/results/other.json": "{}",
@@ -210,6 +218,10 @@ def moves(house, code, file, old, new):
             "experiments/results/long.json", "{}", "[]")),
         ("read('deep.json')", "experiments/4-code/results/deep.json", "{}", "[]"),
         ("read(f'{x}.json')", "experiments/4-code/results/deep.json", "{}", "[]"),
+        ("from tfbook.exercises.sums import check", *(
+            "experiments/4-code/results/deep.json", "{}", "[]")),
+        ("from tfbook.exercises.sums import count", *(
+            "experiments/test_touches.json", "[]", "[1]")),
         ("1", "requirements.txt", "torch==2.0.0", "torch==2.0.1"),
     ],
 )  # fmt: skip
@@ -248,6 +260,10 @@ def test_it_moves_with(house, code, file, old, new):
         ("from tfbook.tasks.speech import load_listener", *(
             "tfbook/weights/writer.json", "{}", "[]")),
         ("read('deep.json')", "experiments/4-code/results/other.json", "{}", "[]"),
+        ("from tfbook.exercises.sums import check", *(
+            "experiments/4-code/results/other.json", "{}", "[]")),
+        ("from tfbook.exercises.sums import check", *(
+            "experiments/test_touches.json", "[]", "[1]")),
         ("1", "requirements.txt", "numpy", "numpy==2"),
     ],
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What a lesson's outputs depend on, as one hash: its stamp.
 
     stamp(code)     hashes the code, the definitions of tfbook that it reaches, the files that those
-                    read, the results it names, and the pin of torch
+                    read, the results that either names, and the pin of torch
 
 A definition is what one name of a module is bound to: a function, a whole class, a constant. Code
 reaches the definitions that it names, those reach what they name, and so on, through `import` and
@@ -46,7 +46,11 @@ def stamp(code, texts=None):
     reached = Reach.of(code, package(_items(texts)))
     parts = [("code", code.encode()), ("torch", torch_version())]
     parts += [(f"{m}.{name}", d.encode()) for m, name, d in sorted(reached.parts)]
-    files = {*reached.files(data_files()), *results(code)}
+    files = {
+        *reached.files(data_files()),
+        *results(code),
+        *recorded(reached.strings),
+    }
     parts += [(file.name, content(file)) for file in sorted(files)]
     digest = hashlib.sha256()
     for name, data in parts:
@@ -78,6 +82,16 @@ def results(code):
     named = re.findall(r"[\w.-]+\.json", code)
     open_ended = re.search(r"[^\w.-]\.json", code)
     return [file for file in known if open_ended or file.name in named]
+
+
+def recorded(strings):
+    """The results of experiments that definitions of tfbook name, as "4-code/dates.json", and the
+    list of scorings of test data.
+    """
+    known = ROOT.glob("experiments/*/results/*.json")
+    named = [f for f in known if f"{f.parents[1].name}/{f.name}" in strings]
+    scorings = ROOT / "experiments" / "test_touches.json"
+    return named + [scorings] * (scorings.name in strings)
 
 
 def torch_version():

@@ -8,6 +8,7 @@ without a script, ships MathJax with the site, and repairs what the pinned theme
 import importlib.util
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from docutils import nodes
@@ -59,18 +60,23 @@ def write_sitemap(app, exception):
 
 
 def number_by_lesson(app, env):
-    """Figure 4.1.2 is the second figure of lesson 4.1, so a new lesson renumbers nothing elsewhere.
+    """Figure 4.1.2 is the second figure of lesson 4.1, so a new lesson renumbers nothing elsewhere;
+    the page that goes deeper than a lesson goes on counting where the lesson ends.
 
     Sphinx would count through the whole book: its section numbers are off, because a lesson's title
     carries the number itself, for readers in Jupyter too.
     """
-    for page, kinds in env.toc_fignumbers.items():
+    counted = Counter()  # of each lesson and kind
+    for page, kinds in sorted(env.toc_fignumbers.items()):
         lesson = re.match(r"(\d+)\.(\d+)", env.titles[page].astext())
         prefix = tuple(map(int, lesson.groups())) if lesson else ()
-        for numbers in kinds.values():
+        for kind, numbers in kinds.items():
+            before = counted[prefix, kind] if lesson else 0
+            counted[prefix, kind] += len(numbers)
             in_order = sorted(numbers, key=numbers.get)
             numbers.update(
-                (name, (*prefix, count)) for count, name in enumerate(in_order, 1)
+                (name, (*prefix, count))
+                for count, name in enumerate(in_order, before + 1)
             )
     return []  # no page to write again beyond those that Sphinx has found
 

@@ -21,11 +21,12 @@ def top_p_in_place(probabilities, p):
     return probabilities.copy_(kept)
 
 
+TRUTHS = {"_growth": 0.36}
 RIGHT = {
     exercises.check_cache_positions: [(55, 10), [55, 10]],
     exercises.check_passes: [[2, 5, 3], (2, 5, 3)],
     exercises.check_top_p: [top_p],
-    exercises.check_length_penalty: [0.05, 0.4],
+    exercises.check_length_penalty: [0.36, 0.34, 0.39],
 }
 WRONG = [
     (exercises.check_cache_positions, 55, "a list of 2 numbers"),
@@ -47,6 +48,10 @@ WRONG = [
     ),
     (exercises.check_top_p, top_p_in_place, "work on a copy"),
     (exercises.check_top_p, lambda p, share: p.tolist(), "a tensor of shape"),
-    (exercises.check_length_penalty, -0.2, "small and positive"),
+    (exercises.check_length_penalty, -0.2, "the difference is not zero"),
+    (exercises.check_length_penalty, 0, "the difference is not zero"),
+    (exercises.check_length_penalty, 2.9, "divide by the words"),
+    (exercises.check_length_penalty, 0.5, "divide by the words"),
+    (exercises.check_length_penalty, 72, "divide by the words"),
     (exercises.check_length_penalty, "longer", "a number"),
 ]

@@ -36,7 +36,7 @@ RIGHT = {
         2 * ATTENTION + FEED_FORWARD + 3 * NORM
     ],
     exercises.check_greedy: [greedy],
-    exercises.check_without_positions: [0.0, 0.02, 0.07],
+    exercises.check_without_positions: [0.0261, 0.02, 0.03, 0.009],
 }
 WRONG = [
     (
@@ -74,6 +74,8 @@ WRONG = [
         "a function of",
     ),
     (exercises.check_without_positions, 0.97, "positions='none'"),
+    (exercises.check_without_positions, 0.0, "not quite none"),
+    (exercises.check_without_positions, 0.07, "positions='none'"),
     (exercises.check_without_positions, 7, "a share from 0 to 1"),
     (exercises.check_without_positions, 7.0, "a share from 0 to 1"),
     (exercises.check_without_positions, float("nan"), "a finite number"),

@@ -35,7 +35,7 @@ def by_matrices(table, old, new):
 RIGHT = {
     exercises.check_finer_patches: [(197, (785 / 197) ** 2), [197, 15.9]],
     exercises.check_places_for_grid: [for_grid, by_matrices],
-    exercises.check_many_looks: [(0.75, 0.87), [0.6, 0.9]],
+    exercises.check_many_looks: [(0.7528, 0.8583), [0.72, 0.83], (0.75, 0.86)],
 }
 WRONG = [
     (exercises.check_finer_patches, 197, "a list of 2 numbers"),
@@ -63,5 +63,7 @@ WRONG = [
     (exercises.check_many_looks, 0.9, "a list of 2 numbers"),
     (exercises.check_many_looks, (75, 87), "from 0 to 1"),
     (exercises.check_many_looks, (0.99, 0.995), "moved by a pixel"),
-    (exercises.check_many_looks, (0.8, 0.7), "average the probabilities"),
+    (exercises.check_many_looks, (0.75, 0.7), "average the probabilities"),
+    (exercises.check_many_looks, (0.75, 0.75), "average the probabilities"),
+    (exercises.check_many_looks, (0.75, 0.98), "average the probabilities"),
 ]

@@ -20,10 +20,11 @@ def rollout_in_place(maps):
     return rollout(maps)
 
 
+TRUTHS = {"_together": 67 / 47}
 RIGHT = {
     exercises.check_rows: [(2, 7), [2, 7]],
     exercises.check_rollout: [rollout],
-    exercises.check_together: [2.0, 4.5],
+    exercises.check_together: [67 / 47, 1.4, 1.48],
 }
 WRONG = [
     (exercises.check_rows, (3, 8), "already read"),
@@ -40,5 +41,7 @@ WRONG = [
     ),
     (exercises.check_rollout, rollout_in_place, "work on a copy"),
     (exercises.check_together, 0.4, "hide each other's loss"),
-    (exercises.check_together, 300.0, "divide by the sum"),
+    (exercises.check_together, 1, "divide by the sum"),
+    (exercises.check_together, 15, "divide by the sum"),
+    (exercises.check_together, 67, "divide by the sum"),
 ]

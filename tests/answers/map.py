@@ -26,7 +26,7 @@ def row_by_row(x, rows, columns):
 RIGHT = {
     exercises.check_counts: [(196, 98), [196, 98]],
     exercises.check_pictures_again: [together, row_by_row],
-    exercises.check_shuffled: [0.2, 0.35],
+    exercises.check_shuffled: [0.08, 0.2, 0.28],
 }
 WRONG = [
     (exercises.check_counts, 196, "a list of 2 numbers"),
@@ -44,6 +44,7 @@ WRONG = [
         "(n, height, width)",
     ),
     (exercises.check_shuffled, 0.93, "are they shuffled"),
+    (exercises.check_shuffled, 0.69, "are they shuffled"),
     (exercises.check_shuffled, 0.0, "less than chance"),
     (exercises.check_shuffled, 30, "a share from 0 to 1"),
 ]

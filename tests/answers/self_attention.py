@@ -11,7 +11,7 @@ def attention(x, w_q, w_k, w_v, axis=-1, scale=6**-0.5):
 RIGHT = {
     exercises.check_length_of_equal_cost: [64],
     exercises.check_self_attention: [attention],
-    exercises.check_other_distance: [0.114, 0.25],
+    exercises.check_other_distance: [0.114, 0.1, 0.15],
 }
 WRONG = [
     (exercises.check_length_of_equal_cost, 32, "four projections"),
@@ -37,5 +37,7 @@ WRONG = [
         "(T, d) = (5, 6)",
     ),
     (exercises.check_other_distance, 1.0, "distance 30"),
+    (exercises.check_other_distance, 0.0, "models[20]"),
+    (exercises.check_other_distance, 0.49, "models[20]"),
     (exercises.check_other_distance, 12, "a share from 0 to 1"),
 ]

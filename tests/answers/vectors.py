@@ -46,6 +46,7 @@ def first_place_only(word, merges):
     return pieces
 
 
+TRUTHS = {"_bytes_an_id": 2.170}
 RIGHT = {
     exercises.check_three_merges: [["at", "cat", "rat"], ("at", "cat", "rat")],
     exercises.check_encode: [encode, encode_by_rank],

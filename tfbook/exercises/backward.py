@@ -12,6 +12,7 @@ from tfbook.exercises.report import (
     tensor,
     truth_value,
 )
+from tfbook.model.attention import MultiHeadAttention
 
 
 @checked
@@ -64,5 +65,11 @@ def check_masked_backward(answer):
 @checked
 def check_value_bias(answer):
     """Whether a change of the value bias moves the output alike at all positions."""
-    if not truth_value(answer):
+    attention = MultiHeadAttention(6, n_heads=3).double()
+    x = torch.randn(2, 5, 6, dtype=torch.float64)
+    with torch.no_grad():
+        before = attention(x, x, x)[0]
+        attention.value_projection.bias.add_(1)
+        moved = attention(x, x, x)[0] - before  # (2, 5, 6)
+    if truth_value(answer) != torch.allclose(moved, moved[:1, :1].expand_as(moved)):
         return "each output is an average of values: what does the average of v + 1 become?"

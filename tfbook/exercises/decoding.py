@@ -1,7 +1,13 @@
 """Checks for lesson 4.4, decoding."""
 
+import functools
+from itertools import pairwise
+
 import torch
 
+from tfbook.data.batching import pad_batch
+from tfbook.data.vocabulary import START, STOP
+from tfbook.decoding import beam_search
 from tfbook.exercises.report import (
     checked,
     function,
@@ -11,15 +17,17 @@ from tfbook.exercises.report import (
     tensor,
     whole,
 )
+from tfbook.tasks.pronunciation import LETTERS, load_pronouncer, load_pronunciation
 
 
 @checked
 def check_cache_positions(answer):
     """Keys computed by a layer for ten symbols, without a cache and with it."""
     without, cached = numbers(answer, "without the cache", "with the cache")
-    if without != sum(range(1, 11)):
+    symbols = 10
+    if without != sum(range(1, symbols + 1)):
         return "without a cache, step t computes the keys of all t positions so far"
-    if cached != 10:
+    if cached != symbols:
         return "with the cache each step computes one key"
 
 
@@ -29,10 +37,16 @@ def check_passes(answer):
     passes = [whole(n, "each pass") for n in items(answer, "symbols in each pass")]
     if sum(passes) != 10:
         return "the passes accept ten symbols together"
-    if passes != [2, 5, 3]:
+    if passes != _passes(10, wrong=(2, 7)):
         return (
             "a pass keeps the guesses up to the first wrong one, and corrects that"
         )
+
+
+def _passes(symbols, wrong):
+    """The symbols of each pass, if these places of the guess, from 1 on, are wrong."""
+    ends = [0, *wrong, symbols]  # a pass ends with the symbol that it mends
+    return [end - start for start, end in pairwise(ends)]
 
 
 @checked
@@ -59,5 +73,27 @@ def check_top_p(answer):
 @checked
 def check_length_penalty(answer):
     """How many sounds longer answers get at a length penalty of 3."""
-    if not 0 < number(answer) < 3:
-        return "dividing by more lets longer answers win: the difference is small and positive"
+    answer, growth = number(answer), _growth(200)
+    if abs(answer - growth) <= max(0.005, 0.1 * abs(growth)):
+        return None
+    if answer * growth <= 0:
+        return (
+            "dividing by more lets longer answers win: the difference is not zero"
+        )
+    return (
+        "not the mean over the 200 words: count what is not 0, divide by the words"
+    )
+
+
+@functools.cache
+def _growth(n):
+    """How many sounds longer an answer gets at 3 than at 0, over the lesson's words."""
+    words = list(load_pronunciation()["validation"])
+    order = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))
+    source = pad_batch([LETTERS.encode(words[i]) for i in order[:n]])  # (B, S)
+    model = load_pronouncer().model
+    short, long = (
+        beam_search(model, source, START, STOP, 40, beam=4, length_penalty=penalty)
+        for penalty in (0.0, 3.0)
+    )
+    return ((long != 0).sum().item() - (short != 0).sum().item()) / n

@@ -2,6 +2,7 @@
 
 import torch
 
+from tfbook.data.recorded import recorded
 from tfbook.exercises.report import checked, function, tensor, whole
 from tfbook.model.masks import causal_mask, padding_mask
 
@@ -52,9 +53,12 @@ def check_pads_needed(answer):
     symbols.
     """
     answer = whole(answer)
+    tried = recorded("3-algorithm/exercises_3.json")["check_pads_needed"]
+    worst = [min(shares) for shares in zip(*tried, strict=True)]  # of all seeds
+    fewest = next(n for n, share in enumerate(worst) if share >= 0.9)
     if answer < 0:
         return "give a number of pads, from 0 on"
-    if answer == 0:
-        return "without a pad it goes on after the last symbol: see its answers"
-    if answer > 1:
+    if answer < fewest:
+        return "with so few it goes on after the last symbol: see its answers"
+    if answer > fewest:
         return "it gets by with fewer: did you try every number from 0 on?"

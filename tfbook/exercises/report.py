@@ -23,8 +23,9 @@ def checked(check):
 
     The check takes the reader's answer and prints "not attempted" for None,
     "correct", or "not yet" with the hint. The functions below raise `NotYet` for an
-    answer of the wrong kind, whose sentence is the hint; anything else that is raised
-    comes from the reader's own function, and is named.
+    answer of the wrong kind, whose sentence is the hint. Anything else that is raised
+    comes from the reader's own function, and is named; with an answer that is none, it
+    says what the check lacks to find the truth: an extra, or the book's folder.
     """
 
     @functools.wraps(check)
@@ -38,7 +39,8 @@ def checked(check):
         except NotYet as error:
             hint = error
         except Exception as error:
-            hint = f"your answer raised {type(error).__name__}: {error}"
+            what = "your answer raised" if callable(answer) else "not checked here:"
+            hint = f"{what} {type(error).__name__}: {error}"
         print(
             "correct" if hint is None else f"not yet: {' '.join(str(hint).split())}"
         )
@@ -77,6 +79,13 @@ def share(answer, name=ANSWER):
     if not 0 <= value <= 1:
         raise NotYet(f"{name} should be a share from 0 to 1, got {value:g}")
     return value
+
+
+def outside(answer, seeds, tolerance):
+    """Whether an answer is farther than the tolerance from all that was found with any
+    seed, the smallest to the largest.
+    """
+    return not min(seeds) - tolerance <= answer <= max(seeds) + tolerance
 
 
 def truth_value(answer, name=ANSWER):
