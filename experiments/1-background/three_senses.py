@@ -24,7 +24,7 @@ from tfbook.training.loop import warmup_cosine
 from tfbook.training.presets import preset
 
 RECIPE = preset(SENSES)
-RATES, TUNING_SEEDS = (0.001, 0.003, 0.01), (100, 101, 102)
+RATES, TUNING_SEEDS = (0.003, 0.01, 0.03), (100, 101, 102)
 KNOWN, NEW = 3000, 800
 
 
