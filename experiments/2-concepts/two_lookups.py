@@ -20,6 +20,7 @@ from tfbook.training.presets import preset
 
 HEADS = (1, 2, 4, 8)
 STEPS, EVERY = 2000, 100
+RATES = (0.00125, 0.0025, 0.005, 0.01, 0.02)
 NAMES, DIGITS = 8, 10
 
 
@@ -66,12 +67,14 @@ def score(model, n_lookups, n=2000):
     return right.double().mean(dim=0), right.all(dim=1).double().mean(), found
 
 
-def learn(n_heads, n_lookups, seed, steps):
+def learn(n_heads, n_lookups, seed, steps, rate=None):
     """Train one model; returns it and its curve, the share right every hundred steps."""
     torch.manual_seed(seed)
     recipe = preset(TWO_LOOKUPS)
     model, curve = LookUp(recipe, n_heads, n_lookups), []
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=rate or recipe.learning_rate
+    )
     for step in range(1, steps + 1):
         names, digits, asked, answers, _ = deal(
             recipe.tokens // (NAMES + 1), n_lookups
@@ -128,6 +131,15 @@ def reshaped_wrongly(n_heads, seeds):
         return {"curve": [learn(n_heads, 2, seed, STEPS)[1] for seed in seeds]}
 
 
+def at_rates(n_heads, seeds):
+    """{rate: the share right after the recipe's steps, by seed}, two look-ups."""
+    steps = preset(TWO_LOOKUPS).steps
+    return {
+        rate: [learn(n_heads, 2, seed, steps, rate)[1][-1] for seed in seeds]
+        for rate in RATES
+    }
+
+
 experiment = Experiment(
     __file__,
     {
@@ -140,8 +152,13 @@ experiment = Experiment(
     | {
         f"wrong reshape, {n_heads} heads": partial(reshaped_wrongly, n_heads)
         for n_heads in (2, 4)
+    }
+    | {
+        "rates": {
+            f"{n_heads} heads": partial(at_rates, n_heads) for n_heads in HEADS
+        }
     },
     seeds=(0, 1, 2, 3, 4),
-    minutes=10,
+    minutes=13,
     processes=2,
 )
