@@ -2,7 +2,7 @@
 up, with scores divided by the root of d_k, and not.
 
 A memory of 16 entries, each a name and a value; the layer is asked for the value of one name.
-Three widths d_k, three learning rates, three seeds. A third arm, "small start", has no scale,
+Three widths d_k, four learning rates, three seeds. A third arm, "small start", has no scale,
 but initial weights so small that its first scores spread as the scaled ones do.
 """
 
@@ -97,9 +97,9 @@ experiment = Experiment(
         f"d_k {d_k}, {arm}, rate {rate}": partial(trainings, d_k, arm, rate)
         for d_k in (4, 64, 256)
         for arm in ("scale", "no scale", "small start")
-        for rate in (3e-4, 1e-3, 3e-3)
+        for rate in (3e-4, 1e-3, 3e-3, 1e-2)
     },
     seeds=(0, 1, 2),
-    minutes=3,
+    minutes=4,
     processes=2,
 )
