@@ -4,6 +4,10 @@ The loop, the batches, the loss and the words are the same for both. Validation 
 halved: one half chooses each network's learning rate and depth, the other half scores. Both
 networks are trained step by step in turn, in one process and on one thread, so that the
 machine's load hits both alike; times are CPU time of the training steps alone.
+
+The book's Transformer ties its output to the embedding of the sounds, and its LSTM does not.
+So each kind is trained both ways, and the match is between the two with an output of their
+own, at learning rates that three seeds of trials chose.
 """
 
 import dataclasses
@@ -33,10 +37,17 @@ from tfbook.training.presets import preset
 
 SEEDS = (1, 2, 3)
 NAMES = ("LSTM", "Transformer")
+FREE = "Transformer, untied"  # its output is a matrix of its own, as the LSTM's is
 BASE = preset(PRESETS["pronunciation"])  # 2,000 steps of at most 700 ids
 TRIAL = dataclasses.replace(BASE, steps=1000)
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
-WIDTHS = {"LSTM": {2: 168, 1: 228}, "Transformer": {2: 128, 1: 180}}  # by layers
+NEAR = {"LSTM": (2e-3, 4e-3, 8e-3), FREE: (1e-3, 2e-3, 4e-3)}  # the best of those
+WIDTHS = {  # by layers
+    "LSTM": {2: 168, 1: 228},
+    "LSTM, tied": {2: 170},
+    "Transformer": {2: 128, 1: 180},
+    FREE: {2: 128},
+}
 CHECKPOINTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)  # of the steps
 VALIDATION = load_pronunciation()["validation"]
 TUNING = {word: VALIDATION[word] for word in sorted(VALIDATION)[::2]}
@@ -48,14 +59,18 @@ SMALL = 5000  # words
 def build(name, recipe, seed):
     config = pronouncer_config(recipe)
     torch.manual_seed(seed)
-    if name == "Transformer":
-        return Transformer(config)
+    if name in ("Transformer", FREE):
+        tied = name == "Transformer"
+        return Transformer(dataclasses.replace(config, tie_embeddings=tied))
     vocabularies = config.source_vocab, config.target_vocab
-    return SequenceLSTM(
+    model = SequenceLSTM(
         SequenceLSTMConfig(
             *vocabularies, recipe.d_model, recipe.n_layers, recipe.dropout
         )
     )
+    if name == "LSTM, tied":
+        model.output.weight = model.target_embedding.tokens.weight
+    return model
 
 
 def recipe_of(name, layers=2, base=BASE, **changes):
@@ -135,36 +150,58 @@ def trials(name):
     return found | {f"1 layers, rate {best}": trial(name, 1, best)}
 
 
-def trial(name, layers, rate):
+def trial(name, layers, rate, seed=0):
     recipe = recipe_of(name, layers, TRIAL, learning_rate=rate)
-    run = Training(build(name, recipe, 0), training_pairs(), recipe, 0)
+    run = Training(build(name, recipe, seed), training_pairs(), recipe, seed)
     while len(run.losses) < recipe.steps:
         run.step()
     return score(run.model, TUNING)[0]
 
 
+def tuning(name):
+    """The WER of trials with three seeds at each rate near the best."""
+    return {
+        str(rate): [trial(name, 2, rate, seed)["WER"] for seed in (0, 1, 2)]
+        for rate in NEAR[name]
+    }
+
+
 def chosen(name):
     """The recipe that did best in this network's trials."""
-    found = numbers("fair_match")["trials"][name]
+    if name == FREE:
+        found = numbers("fair_match")["tuning"][name]
+        best = min(found, key=lambda rate: sum(found[rate]))
+        return recipe_of(name, learning_rate=float(best))
+    kind = name.partition(",")[0]  # a tied LSTM takes the rate of the other one
+    found = numbers("fair_match")["trials"][kind]
     best = min(found, key=lambda trial: found[trial]["WER"])
     layers, rate = best.split(" layers, rate ")
     return recipe_of(name, int(layers), learning_rate=float(rate))
 
 
-def match(seed):
-    """Both at their best, for equal steps; their sizes, a beam's score, and what the LSTM
-    loses where it reads pads.
-    """
-    recipes = {name: chosen(name) for name in NAMES}
+def at_their_best(names, seed):
+    """Train these for equal steps; the models, their scores and sizes, and a beam's score."""
+    recipes = {name: chosen(name) for name in names}
     models, kept = side_by_side(recipes, training_pairs(), seed)
-    sizes = {name: size(model) for name, model in models.items()}
-    assert abs(sizes["LSTM"] / sizes["Transformer"] - 1) < 0.02, sizes
+    sizes = [size(model) for model in models.values()]
+    assert max(sizes) < 1.02 * min(sizes), sizes
     for name, model in models.items():
-        kept[name]["parameters"] = sizes[name]
+        kept[name]["parameters"] = size(model)
         kept[name]["recipe"] = dataclasses.asdict(recipes[name])
         kept[name]["beam 4"], _ = score(model, SOME, beam=4)
+    return models, kept
+
+
+def match(seed):
+    """The book's two networks, and what the LSTM loses where it reads pads."""
+    models, kept = at_their_best(NAMES, seed)
     kept["LSTM"]["pads"] = pads_read(models["LSTM"])
     return kept
+
+
+def outputs_exchanged(seed):
+    """The LSTM with a tied output, and the Transformer with one of its own."""
+    return at_their_best(("LSTM, tied", FREE), seed)[1]
 
 
 def pads_read(model):
@@ -238,14 +275,45 @@ def larger_batches(seed):
     return side_by_side(recipes, training_pairs(), seed)[1]
 
 
-PARTS = (match, borrowed_rate, small_data, small_data_long, larger_batches)
+def untied_too(seed):
+    """The untied Transformer in the other parts, without dropout: at the LSTM's rate, with
+    few words, with larger batches; and the LSTM with 10,000 words.
+    """
+    words = load_pronunciation()["train"]
+    drawn = random.Random(seed).sample(sorted(words), SMALL)
+    more = random.Random(seed).sample(sorted(words), 2 * SMALL)
+    few, twice = (
+        encode_pairs({w: words[w] for w in some}) for some in (drawn, more)
+    )
+    own, lstm, pairs = chosen(FREE), chosen("LSTM"), training_pairs()
+    borrowed = dataclasses.replace(own, learning_rate=lstm.learning_rate)
+    short = dataclasses.replace(own, steps=600, warmup=50)
+    wide = dataclasses.replace(own, tokens=3 * BASE.tokens, steps=BASE.steps // 2)
+
+    def alone(name, recipe, pairs):
+        return side_by_side({name: recipe}, pairs, seed, curve=False)[1][name]
+
+    return {
+        "borrowed_rate": alone(FREE, borrowed, pairs),
+        "small_data": alone(FREE, short, few),
+        "small_data_long": alone(FREE, own, few),
+        "LSTM, twice as many words": alone("LSTM", lstm, twice),
+        "larger_batches": alone(FREE, wide, pairs),
+    }
+
+
+PARTS = (
+    *(match, outputs_exchanged, borrowed_rate, small_data, small_data_long),
+    *(larger_batches, untied_too),
+)
 experiment = Experiment(
     __file__,
     {"trials": {name: partial(trials, name) for name in NAMES}}
+    | {"tuning": {name: partial(tuning, name) for name in NEAR}}
     | {
         part.__name__: {str(seed): partial(part, seed) for seed in SEEDS}
         for part in PARTS
     },
     seeds="in the names of the entries: 1, 2 and 3; the trials have seed 0",
-    minutes=60,
+    minutes=90,
 )
