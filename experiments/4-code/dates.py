@@ -72,25 +72,27 @@ class NearSighted(Walking):
     near_sighted = True
 
 
-SYSTEMS = {  # class, positions
-    "Transformer": (Transformer, "rotary"),
-    "LSTM": (SequenceLSTM, None),
-    "walking": (Walking, "rotary"),
-    "walking, near-sighted": (NearSighted, "rotary"),
-    "no positions": (Transformer, "none"),
-    "sinusoidal": (Transformer, "sinusoidal"),
+SYSTEMS = {  # class, settings
+    "Transformer": (Transformer, {"positions": "rotary"}),
+    "LSTM": (SequenceLSTM, {}),
+    "walking": (Walking, {"positions": "rotary"}),
+    "walking, near-sighted": (NearSighted, {"positions": "rotary"}),
+    "no positions": (Transformer, {"positions": "none"}),
+    "sinusoidal": (Transformer, {"positions": "sinusoidal"}),
 }
+# its output is no copy of the embedding, as the LSTM's is none; in trials alone
+UNTIED = {"untied": (Transformer, {"positions": "rotary", "tie_embeddings": False})}
 # the Transformer, taught other dates
 OTHER_DATES = ("one format", "one format, longer", "wide years")
 
 
 def build(name, recipe, seed):
     torch.manual_seed(seed)
-    kind, positions = SYSTEMS.get(name, SYSTEMS["Transformer"])
+    kind, settings = (SYSTEMS | UNTIED).get(name, SYSTEMS["Transformer"])
     sizes = len(ENGLISH), len(CHINESE)
     if kind is SequenceLSTM:
         return kind(SequenceLSTMConfig(*sizes, LSTM_WIDTH, 1, recipe.dropout))
-    shape = recipe.architecture() | {"positions": positions}
+    shape = recipe.architecture() | settings
     return kind(TransformerConfig(*sizes, **shape, max_length=64))
 
 
@@ -312,7 +314,7 @@ def readable_both_ways(_):
 experiment = Experiment(
     __file__,
     {
-        "trials": {name: partial(trials, name) for name in SYSTEMS},
+        "trials": {name: partial(trials, name) for name in SYSTEMS | UNTIED},
         "runs": {name: partial(runs, name) for name in (*SYSTEMS, *OTHER_DATES)},
         "can be read both ways": readable_both_ways,
     },
