@@ -158,20 +158,19 @@ def trial(name, layers, rate, seed=0):
     return score(run.model, TUNING)[0]
 
 
-def tuning(name):
-    """The WER of trials with three seeds at each rate near the best."""
-    return {
-        str(rate): [trial(name, 2, rate, seed)["WER"] for seed in (0, 1, 2)]
-        for rate in NEAR[name]
-    }
+def tuning(name, seed):
+    """The WER of the trials at each rate near the best."""
+    return {str(rate): trial(name, 2, rate, seed)["WER"] for rate in NEAR[name]}
 
 
 def chosen(name):
     """The recipe that did best in this network's trials."""
     if name == FREE:
-        found = numbers("fair_match")["tuning"][name]
-        best = min(found, key=lambda rate: sum(found[rate]))
-        return recipe_of(name, learning_rate=float(best))
+        found = numbers("fair_match")["tuning"][name].values()  # one for each seed
+        best = min(
+            NEAR[name], key=lambda rate: sum(run[str(rate)] for run in found)
+        )
+        return recipe_of(name, learning_rate=best)
     kind = name.partition(",")[0]  # a tied LSTM takes the rate of the other one
     found = numbers("fair_match")["trials"][kind]
     best = min(found, key=lambda trial: found[trial]["WER"])
@@ -179,29 +178,34 @@ def chosen(name):
     return recipe_of(name, int(layers), learning_rate=float(rate))
 
 
-def at_their_best(names, seed):
-    """Train these for equal steps; the models, their scores and sizes, and a beam's score."""
-    recipes = {name: chosen(name) for name in names}
-    models, kept = side_by_side(recipes, training_pairs(), seed)
-    sizes = [size(model) for model in models.values()]
-    assert max(sizes) < 1.03 * min(sizes), sizes
-    for name, model in models.items():
-        kept[name]["parameters"] = size(model)
-        kept[name]["recipe"] = dataclasses.asdict(recipes[name])
-        kept[name]["beam 4"], _ = score(model, SOME, beam=4)
-    return models, kept
-
-
 def match(seed):
-    """The book's two networks, and what the LSTM loses where it reads pads."""
-    models, kept = at_their_best(NAMES, seed)
+    """Both at their best, for equal steps; their sizes, a beam's score, and what the LSTM
+    loses where it reads pads.
+    """
+    recipes = {name: chosen(name) for name in NAMES}
+    models, kept = side_by_side(recipes, training_pairs(), seed)
+    sizes = {name: size(model) for name, model in models.items()}
+    assert abs(sizes["LSTM"] / sizes["Transformer"] - 1) < 0.02, sizes
+    for name, model in models.items():
+        kept[name] |= described(model, recipes[name])
     kept["LSTM"]["pads"] = pads_read(models["LSTM"])
     return kept
 
 
-def outputs_exchanged(seed):
-    """The LSTM with a tied output, and the Transformer with one of its own."""
-    return at_their_best(("LSTM, tied", FREE), seed)[1]
+def described(model, recipe):
+    """A network's size and recipe, and a beam's score."""
+    return {
+        "parameters": size(model),
+        "recipe": dataclasses.asdict(recipe),
+        "beam 4": score(model, SOME, beam=4)[0],
+    }
+
+
+def other_output(name, seed):
+    """As in the match, alone: the untied Transformer, or the LSTM with a tied output."""
+    recipe = chosen(name)
+    models, kept = side_by_side({name: recipe}, training_pairs(), seed)
+    return kept[name] | described(models[name], recipe)
 
 
 def pads_read(model):
@@ -243,8 +247,7 @@ def borrowed_rate(seed):
 def few_words(seed, **length):
     """5,000 words for both, with and without dropout."""
     words = load_pronunciation()["train"]
-    some = random.Random(seed).sample(sorted(words), SMALL)
-    few, kept = encode_pairs({word: words[word] for word in some}), {}
+    few, kept = encode_pairs(sample_of(words, SMALL, seed)), {}
     for dropout in (0.0, 0.2):
         recipes = {
             name: dataclasses.replace(chosen(name), dropout=dropout, **length)
@@ -275,44 +278,51 @@ def larger_batches(seed):
     return side_by_side(recipes, training_pairs(), seed)[1]
 
 
-def untied_too(seed):
-    """The untied Transformer in the other parts, without dropout: at the LSTM's rate, with
-    few words, with larger batches; and the LSTM with 10,000 words.
-    """
+def alone(name, seed, n_words=None, **changes):
+    """One network with changes to its recipe, on all training words or some of them."""
     words = load_pronunciation()["train"]
-    drawn = random.Random(seed).sample(sorted(words), SMALL)
-    more = random.Random(seed).sample(sorted(words), 2 * SMALL)
-    few, twice = (
-        encode_pairs({w: words[w] for w in some}) for some in (drawn, more)
-    )
-    own, lstm, pairs = chosen(FREE), chosen("LSTM"), training_pairs()
-    borrowed = dataclasses.replace(own, learning_rate=lstm.learning_rate)
-    short = dataclasses.replace(own, steps=600, warmup=50)
-    wide = dataclasses.replace(own, tokens=3 * BASE.tokens, steps=BASE.steps // 2)
+    some = words if n_words is None else sample_of(words, n_words, seed)
+    recipe = dataclasses.replace(chosen(name), **changes)
+    return side_by_side({name: recipe}, encode_pairs(some), seed, False)[1][name]
 
-    def alone(name, recipe, pairs):
-        return side_by_side({name: recipe}, pairs, seed, curve=False)[1][name]
 
+def sample_of(words, n, seed):
     return {
-        "borrowed_rate": alone(FREE, borrowed, pairs),
-        "small_data": alone(FREE, short, few),
-        "small_data_long": alone(FREE, own, few),
-        "LSTM, twice as many words": alone("LSTM", lstm, twice),
-        "larger_batches": alone(FREE, wide, pairs),
+        word: words[word] for word in random.Random(seed).sample(sorted(words), n)
     }
 
 
-PARTS = (
-    *(match, outputs_exchanged, borrowed_rate, small_data, small_data_long),
-    *(larger_batches, untied_too),
-)
+# the untied Transformer in the other parts; and the LSTM with twice as many words
+FURTHER = {
+    "untied, the LSTM's rate": partial(alone, FREE, learning_rate=4e-3),
+    "untied, few words": partial(alone, FREE, n_words=SMALL),
+    "LSTM, 10,000 words": partial(alone, "LSTM", n_words=2 * SMALL),
+    "untied, larger batches": partial(
+        alone, FREE, tokens=3 * BASE.tokens, steps=BASE.steps // 2
+    ),
+}
+PARTS = {
+    "match": match,
+    "untied": partial(other_output, FREE),
+    "LSTM tied": partial(other_output, "LSTM, tied"),
+    "borrowed_rate": borrowed_rate,
+    "small_data": small_data,
+    "small_data_long": small_data_long,
+    "larger_batches": larger_batches,
+    **FURTHER,
+}
 experiment = Experiment(
     __file__,
     {"trials": {name: partial(trials, name) for name in NAMES}}
-    | {"tuning": {name: partial(tuning, name) for name in NEAR}}
     | {
-        part.__name__: {str(seed): partial(part, seed) for seed in SEEDS}
-        for part in PARTS
+        "tuning": {
+            name: {str(seed): partial(tuning, name, seed) for seed in (0, 1, 2)}
+            for name in NEAR
+        }
+    }
+    | {
+        name: {str(seed): partial(part, seed) for seed in SEEDS}
+        for name, part in PARTS.items()
     },
     seeds="in the names of the entries: 1, 2 and 3; the trials have seed 0",
     minutes=90,
