@@ -4,6 +4,10 @@ The loop, the batches, the loss and the words are the same for both. Validation 
 halved: one half chooses each network's learning rate and depth, the other half scores. Both
 networks are trained step by step in turn, in one process and on one thread, so that the
 machine's load hits both alike; times are CPU time of the training steps alone.
+
+The book's Transformer ties its output to the embedding of the sounds, and its LSTM does not.
+So each kind is trained both ways, and the match is between the two with an output of their
+own, at learning rates that three seeds of trials chose.
 """
 
 import dataclasses
@@ -33,10 +37,17 @@ from tfbook.training.presets import preset
 
 SEEDS = (1, 2, 3)
 NAMES = ("LSTM", "Transformer")
+FREE = "Transformer, untied"  # its output is a matrix of its own, as the LSTM's is
 BASE = preset(PRESETS["pronunciation"])  # 2,000 steps of at most 700 ids
 TRIAL = dataclasses.replace(BASE, steps=1000)
 RATES = (1e-3, 2e-3, 4e-3, 8e-3, 16e-3)
-WIDTHS = {"LSTM": {2: 168, 1: 228}, "Transformer": {2: 128, 1: 180}}  # by layers
+NEAR = {"LSTM": (2e-3, 4e-3, 8e-3), FREE: (1e-3, 2e-3, 4e-3)}  # the best of those
+WIDTHS = {  # by layers
+    "LSTM": {2: 168, 1: 228},
+    "LSTM, tied": {2: 168},
+    "Transformer": {2: 128, 1: 180},
+    FREE: {2: 128},
+}
 CHECKPOINTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)  # of the steps
 VALIDATION = load_pronunciation()["validation"]
 TUNING = {word: VALIDATION[word] for word in sorted(VALIDATION)[::2]}
@@ -48,14 +59,18 @@ SMALL = 5000  # words
 def build(name, recipe, seed):
     config = pronouncer_config(recipe)
     torch.manual_seed(seed)
-    if name == "Transformer":
-        return Transformer(config)
+    if name in ("Transformer", FREE):
+        tied = name == "Transformer"
+        return Transformer(dataclasses.replace(config, tie_embeddings=tied))
     vocabularies = config.source_vocab, config.target_vocab
-    return SequenceLSTM(
+    model = SequenceLSTM(
         SequenceLSTMConfig(
             *vocabularies, recipe.d_model, recipe.n_layers, recipe.dropout
         )
     )
+    if name == "LSTM, tied":
+        model.output.weight = model.target_embedding.tokens.weight
+    return model
 
 
 def recipe_of(name, layers=2, base=BASE, **changes):
@@ -135,17 +150,29 @@ def trials(name):
     return found | {f"1 layers, rate {best}": trial(name, 1, best)}
 
 
-def trial(name, layers, rate):
+def trial(name, layers, rate, seed=0):
     recipe = recipe_of(name, layers, TRIAL, learning_rate=rate)
-    run = Training(build(name, recipe, 0), training_pairs(), recipe, 0)
+    run = Training(build(name, recipe, seed), training_pairs(), recipe, seed)
     while len(run.losses) < recipe.steps:
         run.step()
     return score(run.model, TUNING)[0]
 
 
+def tuning(name, seed):
+    """The WER of the trials at each rate near the best."""
+    return {str(rate): trial(name, 2, rate, seed)["WER"] for rate in NEAR[name]}
+
+
 def chosen(name):
     """The recipe that did best in this network's trials."""
-    found = numbers("fair_match")["trials"][name]
+    if name == FREE:
+        found = numbers("fair_match")["tuning"][name].values()  # one for each seed
+        best = min(
+            NEAR[name], key=lambda rate: sum(run[str(rate)] for run in found)
+        )
+        return recipe_of(name, learning_rate=best)
+    kind = name.partition(",")[0]  # a tied LSTM takes the rate of the other one
+    found = numbers("fair_match")["trials"][kind]
     best = min(found, key=lambda trial: found[trial]["WER"])
     layers, rate = best.split(" layers, rate ")
     return recipe_of(name, int(layers), learning_rate=float(rate))
@@ -160,11 +187,25 @@ def match(seed):
     sizes = {name: size(model) for name, model in models.items()}
     assert abs(sizes["LSTM"] / sizes["Transformer"] - 1) < 0.02, sizes
     for name, model in models.items():
-        kept[name]["parameters"] = sizes[name]
-        kept[name]["recipe"] = dataclasses.asdict(recipes[name])
-        kept[name]["beam 4"], _ = score(model, SOME, beam=4)
+        kept[name] |= described(model, recipes[name])
     kept["LSTM"]["pads"] = pads_read(models["LSTM"])
     return kept
+
+
+def described(model, recipe):
+    """A network's size and recipe, and a beam's score."""
+    return {
+        "parameters": size(model),
+        "recipe": dataclasses.asdict(recipe),
+        "beam 4": score(model, SOME, beam=4)[0],
+    }
+
+
+def other_output(name, seed):
+    """As in the match, alone: the untied Transformer, or the LSTM with a tied output."""
+    recipe = chosen(name)
+    models, kept = side_by_side({name: recipe}, training_pairs(), seed)
+    return kept[name] | described(models[name], recipe)
 
 
 def pads_read(model):
@@ -206,8 +247,7 @@ def borrowed_rate(seed):
 def few_words(seed, **length):
     """5,000 words for both, with and without dropout."""
     words = load_pronunciation()["train"]
-    some = random.Random(seed).sample(sorted(words), SMALL)
-    few, kept = encode_pairs({word: words[word] for word in some}), {}
+    few, kept = encode_pairs(sample_of(words, SMALL, seed)), {}
     for dropout in (0.0, 0.2):
         recipes = {
             name: dataclasses.replace(chosen(name), dropout=dropout, **length)
@@ -238,14 +278,52 @@ def larger_batches(seed):
     return side_by_side(recipes, training_pairs(), seed)[1]
 
 
-PARTS = (match, borrowed_rate, small_data, small_data_long, larger_batches)
+def alone(name, seed, n_words=None, **changes):
+    """One network with changes to its recipe, on all training words or some of them."""
+    words = load_pronunciation()["train"]
+    some = words if n_words is None else sample_of(words, n_words, seed)
+    recipe = dataclasses.replace(chosen(name), **changes)
+    return side_by_side({name: recipe}, encode_pairs(some), seed, False)[1][name]
+
+
+def sample_of(words, n, seed):
+    return {
+        word: words[word] for word in random.Random(seed).sample(sorted(words), n)
+    }
+
+
+# the untied Transformer in the other parts; and the LSTM with twice as many words
+FURTHER = {
+    "untied, the LSTM's rate": partial(alone, FREE, learning_rate=4e-3),
+    "untied, few words": partial(alone, FREE, n_words=SMALL),
+    "LSTM, 10,000 words": partial(alone, "LSTM", n_words=2 * SMALL),
+    "untied, larger batches": partial(
+        alone, FREE, tokens=3 * BASE.tokens, steps=BASE.steps // 2
+    ),
+}
+PARTS = {
+    "match": match,
+    "untied": partial(other_output, FREE),
+    "LSTM tied": partial(other_output, "LSTM, tied"),
+    "borrowed_rate": borrowed_rate,
+    "small_data": small_data,
+    "small_data_long": small_data_long,
+    "larger_batches": larger_batches,
+    **FURTHER,
+}
 experiment = Experiment(
     __file__,
     {"trials": {name: partial(trials, name) for name in NAMES}}
     | {
-        part.__name__: {str(seed): partial(part, seed) for seed in SEEDS}
-        for part in PARTS
+        "tuning": {
+            name: {str(seed): partial(tuning, name, seed) for seed in (0, 1, 2)}
+            for name in NEAR
+        }
+    }
+    | {
+        name: {str(seed): partial(part, seed) for seed in SEEDS}
+        for name, part in PARTS.items()
     },
     seeds="in the names of the entries: 1, 2 and 3; the trials have seed 0",
-    minutes=60,
+    minutes=90,
 )
