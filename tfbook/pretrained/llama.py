@@ -1,0 +1,300 @@
+"""Llama's weights, and those of the models that are built as it is, moved into our
+`LanguageModel`.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tfbook.pretrained.gpt2 import DTYPES
+from tfbook.pretrained.installed import rename
+from tfbook.variants.block import LanguageModel
+from tfbook.variants.config import BlockConfig
+from tfbook.variants.layers import RMSNorm
+from tfbook.variants.rotary import Rotary, interpolated, interpolated_by_wavelength
+from tfbook.weights.stored import file_in
+
+OUR_NAMES = {
+    "model.embed_tokens.": "target_embedding.tokens.",
+    "model.layers.": "decoder.layers.",
+    "model.norm.": "decoder.norm.",
+    "lm_head.": "output.",
+    "input_layernorm": "add_norm.0.norm",
+    "post_attention_layernorm": "add_norm.1.norm",
+    "self_attn.q_proj": "self_attention.query_projection",
+    "self_attn.k_proj": "self_attention.key_projection",
+    "self_attn.v_proj": "self_attention.value_projection",
+    "self_attn.o_proj": "self_attention.output_projection",
+    "self_attn.q_norm": "self_attention.query_norm",
+    "self_attn.k_norm": "self_attention.key_norm",
+    "mlp.gate_proj": "feed_forward.gate",
+    "mlp.up_proj": "feed_forward.linear_1",
+    "mlp.down_proj": "feed_forward.linear_2",
+}
+TURNED = {"query_projection", "key_projection", "query_norm", "key_norm"}
+TOKENS, OUTPUT = "target_embedding.tokens.weight", "output.weight"
+FAMILY = ("llama", "mistral", "qwen2", "qwen3")
+REQUIRED = {  # settings that change the function: the values that we compute
+    "hidden_act": ("silu", "swish"),
+    "quantization_config": (None,),
+    "use_sliding_window": (False, None),
+}
+INDEX = "model.safetensors.index.json"
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)  # what bad JSON leads to
+
+
+def load_llama(reference) -> LanguageModel:
+    r"""A `LanguageModel` that computes what a `transformers.LlamaForCausalLM` computes, from
+    copies of its weights (Touvron et al. 2023).
+
+    reference: as it is, with grouped queries or not, tied or not, with biases or not; or one of
+    its like, `MistralForCausalLM`, `Qwen2ForCausalLM`, `Qwen3ForCausalLM`. The result takes ids
+    (B, T) and returns logits (B, T, V), in the reference's dtype, on its device and in its mode,
+    without dropout. Raises TypeError for anything else, ValueError for a setting that our model
+    does not have, such as a rope type that is not "default", "linear" or "llama3".
+    """
+    kind = type(reference).__name__
+    if not (isinstance(reference, nn.Module) and kind.endswith("ForCausalLM")):
+        raise TypeError(f"reference must be a LlamaForCausalLM, got {kind}")
+    config, stretch = _config("reference", reference.config.to_dict())
+    weights = {name: p.detach().clone() for name, p in reference.named_parameters()}
+    model = _built("reference", config, stretch, weights, *_rounding(reference))
+    return model.train(reference.training)
+
+
+def load_llama_folder(folder: str | Path) -> LanguageModel:
+    """The `LanguageModel` of a folder that holds a Llama, or a model built as it is, in eval
+    mode: ids (B, T) to logits (B, T, V).
+
+    folder: with config.json and model.safetensors, or the files that model.safetensors.index.json
+    names, as `save_pretrained` writes them and as the model's page offers them; `transformers`
+    is not needed. Raises FileNotFoundError for a missing file, ValueError for one that can't be
+    read, a setting that our model does not have, or weights that are not those its config
+    describes.
+    """
+    file = file_in(folder, "config.json")
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        weights = {}
+        for shard in _shards(folder):
+            weights |= load_file(shard)
+    except (*UNREADABLE, SafetensorError) as error:
+        raise ValueError(
+            f"folder must hold a Llama that can be read, got {error!r}"
+        ) from error
+    return _built("folder", *_config("folder", settings), weights).eval()
+
+
+def _shards(folder):
+    """The files of weights in a folder: one, or those that an index names."""
+    if not Path(folder, INDEX).is_file():
+        return [file_in(folder, "model.safetensors")]
+    index = json.loads(Path(folder, INDEX).read_text(encoding="utf-8"))
+    names = sorted(set(index["weight_map"].values()))
+    return [file_in(folder, Path(name).name) for name in names]
+
+
+def _rounding(reference):
+    """Whether its norms and its angles are computed in 32 bits even where the model has 64, as
+    `transformers` does; ours then have to round alike.
+    """
+    norm, rotary = reference.model.norm, reference.model.rotary_emb
+    x = torch.rand_like(norm.weight, dtype=torch.float64)
+    rounded = x.float().double()
+    cos, _ = rotary(x, torch.arange(len(x), device=x.device)[None])
+    return (
+        torch.equal(norm(x), norm(rounded)),
+        torch.equal(cos, cos.float().double()),
+    )
+
+
+def _built(name, config, stretch, theirs, round_norms=True, round_angles=True):
+    """Our model with their weights, which it takes over. name: of the argument that they came
+    in.
+    """
+    kind = RoundedRotary if round_angles else Rotary
+    rotary = kind(config.d_head, config.rotary_base, stretch)
+    with torch.device("meta"):  # nothing is drawn that is replaced at once
+        model = LanguageModel(config)
+        _exchange(model, rotary, round_norms)
+    weights = _our_weights(name, theirs, model)
+    try:
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name} must hold the weights that its config describes, got {reason:.200}"
+        ) from error
+    if config.tie_embeddings:
+        model.output.weight = model.target_embedding.tokens.weight
+    return model
+
+
+def _exchange(model, rotary, round_norms):
+    """Give a model this `Rotary`, and `RoundedNorm`s if it is to round."""
+    for layer in model.decoder.layers:
+        layer.self_attention.rotate = rotary
+    for part in list(model.modules()) if round_norms else []:
+        for name, norm in part.named_children():
+            if isinstance(norm, RMSNorm):
+                setattr(part, name, RoundedNorm(len(norm.weight), norm.eps))
+
+
+class RoundedNorm(RMSNorm):
+    """An `RMSNorm` that computes in 32 bits even where x has 64: (B, T, d_model) to the same."""
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        return super().forward(x.float()).to(x.dtype)
+
+
+class RoundedRotary(Rotary):
+    """A `Rotary` whose angles have 32 bits even where x has 64."""
+
+    def angles(self, length: int, past: int, like: Tensor) -> Float[Tensor, "T D"]:
+        """The angles (T, D/2) of the positions past … past + length - 1, in 32 bits."""
+        return super().angles(length, past, like.float())
+
+
+def _config(name, settings):
+    """What a config.json says, as a `BlockConfig`, and how its frequencies are stretched. Its
+    other settings say how to train: they change no logit.
+    """
+    kind = settings.get("model_type") if isinstance(settings, dict) else None
+    if kind not in FAMILY:
+        raise ValueError(f"{name} must have a model_type of {FAMILY}, got {kind!r}")
+    for setting, values in REQUIRED.items():
+        if settings.get(setting, values[0]) not in values:
+            raise ValueError(
+                f"{name} must have {setting}={values[0]}, got {settings[setting]!r}"
+            )
+    window = settings.get("sliding_window") if kind == "mistral" else None
+    biases = (
+        settings.get("attention_bias"),
+        settings.get("mlp_bias"),
+        kind == "qwen2",
+    )
+    try:
+        n_heads = settings["num_attention_heads"]
+        d_head = settings.get("head_dim") or settings["hidden_size"] // n_heads
+        base, stretch = _rotary(name, settings)
+        config = BlockConfig(
+            target_vocab=settings["vocab_size"],
+            d_model=settings["hidden_size"],
+            n_heads=n_heads,
+            n_layers=settings["num_hidden_layers"],
+            d_ff=settings["intermediate_size"],
+            dropout=0.0,
+            positions="rotary",
+            tie_embeddings=settings.get("tie_word_embeddings", False),
+            norm_eps=settings.get("rms_norm_eps", 1e-6),
+            max_length=settings["max_position_embeddings"],
+            pad=_pad(settings),
+            rms_norm=True,
+            swiglu=True,
+            bias=any(biases),
+            rotary_base=base,
+            n_key_heads=settings.get("num_key_value_heads"),
+            qk_norm=kind == "qwen3",
+            d_attention=n_heads * d_head,
+            mixer="local" if window else "attention",
+            window=window or 1,
+        )
+    except (KeyError, TypeError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"{name} must have a config that can be read, got {error!r}"
+        ) from error
+    return config, stretch
+
+
+def _rotary(name, settings):
+    """The base and the stretch of the frequencies, from an old config's rope_theta and
+    rope_scaling or from a new one's rope_parameters.
+    """
+    rope = settings.get("rope_scaling") or {}
+    rope = {"rope_theta": settings.get("rope_theta", 10_000.0)} | rope
+    rope |= settings.get("rope_parameters") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if rope.get("partial_rotary_factor", 1.0) != 1.0:
+        raise ValueError(
+            f"{name} must turn whole heads, got partial_rotary_factor="
+            f"{rope['partial_rotary_factor']}"
+        )
+    if kind == "default":
+        return rope["rope_theta"], None
+    if kind == "linear":
+        return rope["rope_theta"], partial(interpolated, factor=rope["factor"])
+    if kind == "llama3":
+        stretch = partial(
+            interpolated_by_wavelength,
+            factor=rope["factor"],
+            low_freq_factor=rope["low_freq_factor"],
+            high_freq_factor=rope["high_freq_factor"],
+            original_length=rope["original_max_position_embeddings"],
+        )
+        return rope["rope_theta"], stretch
+    raise ValueError(
+        f"{name} must have a rope_type of 'default', 'linear' or 'llama3', got {kind!r}"
+    )
+
+
+def _pad(settings):
+    """The id that fills up finished rows: the config's pad, else its end of text, else 0. An id
+    outside the vocabulary is passed over, since no embedding has it.
+    """
+    ends = settings.get("eos_token_id")
+    ids = [
+        settings.get("pad_token_id"),
+        *(ends if isinstance(ends, list) else [ends]),
+    ]
+    known = range(settings["vocab_size"])
+    return next((i for i in ids if type(i) is int and i in known), 0)
+
+
+def _our_weights(name, theirs, model):
+    """Their weights by our names, with zeros for the biases that only ours has. Raises ValueError
+    unless all have one floating dtype, and when tied matrices differ.
+    """
+    config = model.config
+    weights = dict(_translate(theirs, config.d_head))
+    dtypes = {weight.dtype for weight in weights.values()}
+    if len(dtypes) != 1 or not dtypes <= DTYPES:
+        raise ValueError(
+            f"{name} must hold weights of one floating dtype, got "
+            f"{sorted(map(str, dtypes))}"
+        )
+    for ours, parameter in model.named_parameters():
+        if config.bias and ours.endswith(".bias") and ours not in weights:
+            weights[ours] = next(iter(weights.values())).new_zeros(parameter.shape)
+    if config.tie_embeddings and TOKENS in weights:
+        output = weights.setdefault(OUTPUT, weights[TOKENS])
+        if not torch.equal(output, weights[TOKENS]):
+            raise ValueError(
+                f"{name} must hold one matrix as embed_tokens and lm_head, as its config says "
+                "by tie_word_embeddings=True, got two that differ"
+            )
+    return weights
+
+
+def _translate(weights, d_head):
+    """Pairs (our name, weight). Llama turns coordinate i of a head together with i + D/2, and we
+    turn 2i with 2i + 1: the rows of each head's queries and keys are sorted accordingly.
+    """
+    for name, weight in weights.items():
+        if name.endswith("rotary_emb.inv_freq"):
+            continue  # the frequencies, which older files store
+        name = rename(name, OUR_NAMES)
+        if set(name.split(".")) & TURNED and weight.size(0) % d_head == 0:
+            halves = weight.unflatten(0, (-1, 2, d_head // 2))  # (heads, 2, D/2, …)
+            weight = halves.transpose(1, 2).flatten(0, 2)  # (heads · D, …)
+        yield name, weight
