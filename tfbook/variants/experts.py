@@ -10,7 +10,7 @@ class MixtureOfExperts(nn.Module):
     parameters at the same number of operations.
 
     Source: Shazeer et al. 2017, section 2; weighed as in Fedus et al. 2022, equation 2.
-    experts: modules (N, d_model) -> (N, d_model). Called with x (B, T, d_model), returns the
+    experts: modules (1, N, d_model) -> (1, N, d_model). Called with x (B, T, d_model), returns the
     same; after each call `load` holds how many positions each expert got, (n_experts,), and
     `balance_loss` the loss of Fedus et al., equation 4, $n \sum_i f_i P_i$, of which training
     adds `balance` times to its own: 1 where all experts get the same share $f_i$ of the
@@ -35,13 +35,14 @@ class MixtureOfExperts(nn.Module):
             rows, rank = (chosen == i).nonzero(
                 as_tuple=True
             )  # (its positions,) each
-            part = expert(positions[rows]) * shares[rows, rank, None]
+            part = expert(positions[None, rows])[0] * shares[rows, rank, None]
             output = output.index_add(0, rows, part)  # (N, d_model)
         n_experts = len(self.experts)
         self.load = chosen.flatten().bincount(minlength=n_experts)  # (n_experts,)
         share = self.load / self.load.sum()  # (n_experts,)
         self.balance_loss = n_experts * (share * probabilities.mean(0)).sum()
-        output = WithLoss.apply(output, self.balance * self.balance_loss)
+        if self.training:
+            output = WithLoss.apply(output, self.balance * self.balance_loss)
         return output.view_as(x)  # (B, T, d_model)
 
 

@@ -43,6 +43,7 @@ class GroupedQueryAttention(MultiHeadAttention):
         nn.Module.__init__(self)
         check_count("d_model", d_model)
         check_count("n_heads", n_heads)
+        check_count("n_key_heads", n_key_heads)
         d_attention = d_model if d_attention is None else d_attention
         check_key_heads(n_heads, n_key_heads, d_attention)
         check_probability("dropout", dropout)

@@ -41,7 +41,7 @@ class SwiGLU(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Float[Tensor, "*batch d_model"]
-    ) -> Float[Tensor, "*batch d_model"]:
+        self, x: Float[Tensor, "B T d_model"]
+    ) -> Float[Tensor, "B T d_model"]:
         gated = F.silu(self.gate(x)) * self.linear_1(x)  # (B, T, d_ff)
         return self.linear_2(self.dropout(gated))  # (B, T, d_model)

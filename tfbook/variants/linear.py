@@ -33,6 +33,11 @@ def linear_attention(
     """
     check_attention(query, key, value, None)
     if causal:
+        if query.size(-2) != key.size(-2):
+            raise ValueError(
+                f"key must have as many positions as query, {query.size(-2)}, when "
+                f"causal, got {key.size(-2)}"
+            )
         return chunked_form(query, key, value)[0]
     state = features(key).mT @ with_ones(value)  # (B, H, D, D_value + 1)
     return divided(features(query) @ state)  # (B, H, T, D_value)

@@ -9,7 +9,6 @@ other scale.
 import torch
 
 from tfbook.model.checks import check_count
-from tfbook.model.layers import InputEmbedding
 
 
 def mup_factors(model, base_width: int) -> dict[str, tuple[float, float]]:
@@ -17,8 +16,8 @@ def mup_factors(model, base_width: int) -> dict[str, tuple[float, float]]:
     both are multiplied by, relative to the same model of width base_width.
 
     With $m = d_\text{model} / base\_width$: the embeddings, which start with deviation
-    $1/\sqrt{d_\text{model}}$ otherwise, keep the base's: $(\sqrt m, 1)$. Gains and biases: (1,
-    1). Matrices between: (1, 1/m), since Xavier's start shrinks with the width already. The
+    $1/\sqrt{d_\text{model}}$ otherwise, keep the base's: $(\sqrt m, 1)$. Learned positions,
+    gains and biases: (1, 1). Matrices between: (1, 1/m), since Xavier's start shrinks with the width already. The
     output: $(1/\sqrt m, 1/m)$. Raises ValueError for a tied output, which would be scaled as
     two things at once, TypeError or ValueError unless base_width is a count.
     """
@@ -26,20 +25,16 @@ def mup_factors(model, base_width: int) -> dict[str, tuple[float, float]]:
     if model.config.tie_embeddings:
         raise ValueError("model must have tie_embeddings=False for muP, got True")
     wider = model.config.d_model / base_width
-    embeddings = {
-        id(parameter)
-        for module in model.modules()
-        if isinstance(module, InputEmbedding)
-        for parameter in module.parameters()
-    }
     factors = {}
     for name, parameter in model.named_parameters():
-        if id(parameter) in embeddings:
+        if name == "target_embedding.tokens.weight":
             factors[name] = wider**0.5, 1.0
-        elif parameter is model.output.weight:
+        elif name == "output.weight":
             factors[name] = wider**-0.5, 1 / wider
+        elif parameter.dim() < 2 or name.startswith("target_embedding."):
+            factors[name] = 1.0, 1.0
         else:
-            factors[name] = 1.0, 1.0 if parameter.dim() < 2 else 1 / wider
+            factors[name] = 1.0, 1 / wider
     return factors
 
 

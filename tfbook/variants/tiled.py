@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tfbook.model.checks import check_count
+
 
 class Traffic:
     """Bytes that were read from the large memory and written to it."""
@@ -117,7 +119,10 @@ def tiled_gradients(
 
 
 def tiles(x: Tensor, tile: int, stop: int | None = None) -> list[slice]:
-    """The positions of x (B, H, T, D), `tile` at a time, to the end or to those below stop."""
+    """The positions of x (B, H, T, D), `tile` at a time, to the end or to those below stop.
+    Raises TypeError or ValueError unless tile is a positive int.
+    """
+    check_count("tile", tile)
     length = x.size(-2) if stop is None else min(stop, x.size(-2))
     return [slice(i, min(i + tile, length)) for i in range(0, length, tile)]
 
