@@ -44,6 +44,8 @@ REQUIRED = {  # settings that change the function: the values that we compute
     "hidden_act": ("silu", "swish"),
     "quantization_config": (None,),
     "use_sliding_window": (False, None),
+    "rope_type": ("default", "linear", "llama3"),
+    "partial_rotary_factor": (1.0,),
 }
 INDEX = "model.safetensors.index.json"
 UNREADABLE = (
@@ -67,9 +69,9 @@ def load_llama(reference) -> LanguageModel:
     kind = type(reference).__name__
     if not (isinstance(reference, nn.Module) and kind.endswith("ForCausalLM")):
         raise TypeError(f"reference must be a LlamaForCausalLM, got {kind}")
-    config, stretch = _config("reference", reference.config.to_dict())
+    config, rotary = _config("reference", reference.config.to_dict())
     weights = {name: p.detach().clone() for name, p in reference.named_parameters()}
-    model = _built("reference", config, stretch, weights, *_rounding(reference))
+    model = _built("reference", config, rotary, weights, *_rounding(reference))
     return model.train(reference.training)
 
 
@@ -119,12 +121,12 @@ def _rounding(reference):
     )
 
 
-def _built(name, config, stretch, theirs, round_norms=True, round_angles=True):
+def _built(name, config, rotary, theirs, round_norms=True, round_angles=True):
     """Our model with their weights, which it takes over. name: of the argument that they came
     in.
     """
-    kind = RoundedRotary if round_angles else Rotary
-    rotary = kind(config.d_head, config.rotary_base, stretch)
+    if round_angles:
+        rotary = RoundedRotary(rotary.d_head, rotary.base, rotary.stretch)
     with torch.device("meta"):  # nothing is drawn that is replaced at once
         model = LanguageModel(config)
         _exchange(model, rotary, round_norms)
@@ -167,17 +169,11 @@ class RoundedRotary(Rotary):
 
 
 def _config(name, settings):
-    """What a config.json says, as a `BlockConfig`, and how its frequencies are stretched. Its
-    other settings say how to train: they change no logit.
+    """What a config.json says, as a `BlockConfig` and a `Rotary`. Its other settings say how to
+    train: they change no logit.
     """
-    kind = settings.get("model_type") if isinstance(settings, dict) else None
-    if kind not in FAMILY:
-        raise ValueError(f"{name} must have a model_type of {FAMILY}, got {kind!r}")
-    for setting, values in REQUIRED.items():
-        if settings.get(setting, values[0]) not in values:
-            raise ValueError(
-                f"{name} must have {setting}={values[0]}, got {settings[setting]!r}"
-            )
+    rope = _check(name, settings)
+    kind = settings["model_type"]
     window = settings.get("sliding_window") if kind == "mistral" else None
     biases = (
         settings.get("attention_bias"),
@@ -187,7 +183,7 @@ def _config(name, settings):
     try:
         n_heads = settings["num_attention_heads"]
         d_head = settings.get("head_dim") or settings["hidden_size"] // n_heads
-        base, stretch = _rotary(name, settings)
+        rotary = Rotary(d_head, rope["rope_theta"], _stretch(rope))
         config = BlockConfig(
             target_vocab=settings["vocab_size"],
             d_model=settings["hidden_size"],
@@ -203,49 +199,54 @@ def _config(name, settings):
             rms_norm=True,
             swiglu=True,
             bias=any(biases),
-            rotary_base=base,
+            rotary_base=rotary.base,
             n_key_heads=settings.get("num_key_value_heads"),
             qk_norm=kind == "qwen3",
             d_attention=n_heads * d_head,
             mixer="local" if window else "attention",
             window=window or 1,
         )
-    except (KeyError, TypeError, ZeroDivisionError) as error:
+    except (*UNREADABLE, ZeroDivisionError) as error:
         raise ValueError(
             f"{name} must have a config that can be read, got {error!r}"
         ) from error
-    return config, stretch
+    return config, rotary
 
 
-def _rotary(name, settings):
-    """The base and the stretch of the frequencies, from an old config's rope_theta and
-    rope_scaling or from a new one's rope_parameters.
+def _check(name, settings):
+    """The settings of rotary positions, from an old config's rope_theta and rope_scaling or a
+    new one's rope_parameters. Raises ValueError for any setting that our model does not have.
     """
-    rope = settings.get("rope_scaling") or {}
-    rope = {"rope_theta": settings.get("rope_theta", 10_000.0)} | rope
+    kind = settings.get("model_type") if isinstance(settings, dict) else None
+    if kind not in FAMILY:
+        raise ValueError(f"{name} must have a model_type of {FAMILY}, got {kind!r}")
+    rope = {"rope_theta": settings.get("rope_theta", 10_000.0)}
+    rope |= settings.get("rope_scaling") or {}
     rope |= settings.get("rope_parameters") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if rope.get("partial_rotary_factor", 1.0) != 1.0:
-        raise ValueError(
-            f"{name} must turn whole heads, got partial_rotary_factor="
-            f"{rope['partial_rotary_factor']}"
-        )
-    if kind == "default":
-        return rope["rope_theta"], None
-    if kind == "linear":
-        return rope["rope_theta"], partial(interpolated, factor=rope["factor"])
-    if kind == "llama3":
-        stretch = partial(
+    rope["rope_type"] = rope.get("rope_type", rope.get("type", "default"))
+    for setting, values in REQUIRED.items():
+        found = (rope | settings).get(setting, values[0])
+        if found not in values:
+            raise ValueError(
+                f"{name} must have a {setting} of {', '.join(map(repr, values))}, "
+                f"got {found!r}"
+            )
+    return rope
+
+
+def _stretch(rope):
+    """How the frequencies are stretched, as a function, or None."""
+    if rope["rope_type"] == "linear":
+        return partial(interpolated, factor=rope["factor"])
+    if rope["rope_type"] == "llama3":
+        return partial(
             interpolated_by_wavelength,
             factor=rope["factor"],
             low_freq_factor=rope["low_freq_factor"],
             high_freq_factor=rope["high_freq_factor"],
             original_length=rope["original_max_position_embeddings"],
         )
-        return rope["rope_theta"], stretch
-    raise ValueError(
-        f"{name} must have a rope_type of 'default', 'linear' or 'llama3', got {kind!r}"
-    )
+    return None
 
 
 def _pad(settings):

@@ -17,9 +17,9 @@ def mup_factors(model, base_width: int) -> dict[str, tuple[float, float]]:
 
     With $m = d_\text{model} / base\_width$: the embeddings, which start with deviation
     $1/\sqrt{d_\text{model}}$ otherwise, keep the base's: $(\sqrt m, 1)$. Learned positions,
-    gains and biases: (1, 1). Matrices between: (1, 1/m), since Xavier's start shrinks with the width already. The
-    output: $(1/\sqrt m, 1/m)$. Raises ValueError for a tied output, which would be scaled as
-    two things at once, TypeError or ValueError unless base_width is a count.
+    gains and biases: (1, 1). Matrices between: (1, 1/m), since Xavier's start shrinks with the
+    width already. The output: $(1/\sqrt m, 1/m)$. Raises ValueError for a tied output, which
+    would be scaled as two things at once, TypeError or ValueError unless base_width is a count.
     """
     check_count("base_width", base_width)
     if model.config.tie_embeddings:

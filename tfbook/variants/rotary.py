@@ -34,6 +34,9 @@ class Rotary:
                 f"d_head must be even to be rotated in pairs, got {self.d_head}"
             )
         check_base("base", self.base)
+        self.angles(
+            1, 0, like=torch.empty(0)
+        )  # what stretch refuses, it refuses now
 
     def __call__(
         self, x: Float[Tensor, "B H T D"], past: int = 0
