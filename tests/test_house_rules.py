@@ -203,10 +203,12 @@ def header_end(statement):
 
 
 def masks_in_one_place(source):
-    """TB-03: masks are built in masks.py alone, and the batch comes first everywhere."""
-    free = (
-        source.room in ("pitfalls", "exercises")
-        or source.name == "tfbook.model.masks"
+    """TB-03: masks are built in masks.py alone, that of a window beside it, and the batch comes
+    first everywhere.
+    """
+    free = source.room in ("pitfalls", "exercises") or source.name in (
+        "tfbook.model.masks",
+        "tfbook.variants.window",
     )
     for node in source.walk(ast.Attribute, *(FUNCTIONS.__args__), ast.Call):
         name = getattr(node, "attr", getattr(node, "name", ""))

@@ -94,7 +94,7 @@ def test_the_layer_adds_what_it_reads_and_mixes_the_channels():
     ours = layer(30)
     x = vectors(T, torch.float64)
     columns = x.transpose(1, 2)  # (B, 30, T)
-    inner = ours.scan(columns)[0] + ours.skip[:, None] * columns
+    inner = ours.scan(columns)[0] + ours.feedthrough[:, None] * columns
     inner = torch.nn.functional.gelu(inner).transpose(1, 2)
     wanted = ours.output_projection(inner)
     output, weights = ours(x, x, x)

@@ -129,5 +129,5 @@ class GroupedQueryAttention(MultiHeadAttention):
         self, x: Float[Tensor, "B T width"]
     ) -> Float[Tensor, "B heads T D"]:
         """(B, T, heads · D) to (B, heads, T, D), however many heads there are."""
-        # (B, heads, T, D)
-        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+        x = x.unflatten(-1, (-1, self.d_head))  # (B, T, heads, D)
+        return x.transpose(1, 2)  # (B, heads, T, D)

@@ -68,8 +68,8 @@ def recurrent_form(
     state, outputs = 0, []
     for t in range(query.size(-2)):
         now = slice(t, t + 1)
-        # (B, H, D, D_value + 1)
-        state = state + key[:, :, now].mT @ value[:, :, now]
+        new = key[:, :, now].mT @ value[:, :, now]  # (B, H, D, D_value + 1)
+        state = state + new
         outputs.append(query[:, :, now] @ state)  # (B, H, 1, D_value + 1)
     return divided(torch.cat(outputs, dim=-2))  # (B, H, T, D_value)
 

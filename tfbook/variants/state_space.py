@@ -36,7 +36,7 @@ class StateSpace(nn.Module):
         )
         # real and imaginary parts: a complex parameter would not follow .double()
         self.readout = nn.Parameter(torch.randn(*size, 2) / 2**0.5)
-        self.skip = nn.Parameter(torch.randn(d_model))
+        self.feedthrough = nn.Parameter(torch.randn(d_model))
         self.output_projection = nn.Linear(d_model, d_model)
 
     def forward(
@@ -57,7 +57,9 @@ class StateSpace(nn.Module):
         else:
             y, state = self.scan(x, cache.state(query))
             cache.advance(state, x.size(-1))
-        y = F.gelu(y + self.skip[:, None] * x).transpose(1, 2)  # (B, T, d_model)
+        y = F.gelu(y + self.feedthrough[:, None] * x).transpose(
+            1, 2
+        )  # (B, T, d_model)
         return self.output_projection(y), None
 
     def system(

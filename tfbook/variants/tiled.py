@@ -95,27 +95,29 @@ def tiled_gradients(
     """
     traffic = Traffic() if traffic is None else traffic
     scale = 1 / math.sqrt(query.size(-1))
-    d_query, d_key, d_value = map(torch.zeros_like, (query, key, value))
+    for_queries, for_keys, for_values = map(torch.zeros_like, (query, key, value))
     for columns in tiles(key, tile):
         k, v = traffic.load(key, columns), traffic.load(value, columns)
-        dk, dv = torch.zeros_like(k), torch.zeros_like(v)
+        for_key, for_value = torch.zeros_like(k), torch.zeros_like(v)
         for rows in tiles(query, tile):
             if causal and rows.stop <= columns.start:
                 continue  # these queries see none of these keys
-            q = traffic.load(query, rows) * scale
-            inputs = (output, gradient, log_sums, d_query)
-            out, do, log_sum, dq = (traffic.load(x, rows) for x in inputs)
-            weights = (scores_of(q, k, rows, columns, causal) - log_sum).exp()
-            dv = dv + weights.mT @ do  # (B, H, tile, D_value)
-            from_values = do @ v.mT - (do * out).sum(-1, keepdim=True)
-            d_scores = weights * from_values  # (B, H, tile, tile)
-            traffic.store(
-                d_query, rows, dq + scale * d_scores @ k
-            )  # (B, H, tile, D)
-            dk = dk + d_scores.mT @ q  # (B, H, tile, D)
-        traffic.store(d_key, columns, dk)
-        traffic.store(d_value, columns, dv)
-    return d_query, d_key, d_value
+            inputs = query, output, gradient, log_sums, for_queries
+            q, out, wanted, log_sum, so_far = (
+                traffic.load(x, rows) for x in inputs
+            )
+            weights = scores_of(scale * q, k, rows, columns, causal) - log_sum
+            weights = weights.exp()  # (B, H, tile, tile)
+            for_value = for_value + weights.mT @ wanted  # (B, H, tile, D_value)
+            from_values = wanted @ v.mT  # (B, H, tile, tile)
+            mean = (wanted * out).sum(-1, keepdim=True)  # (B, H, tile, 1)
+            for_scores = scale * weights * (from_values - mean)
+            for_key = for_key + for_scores.mT @ q  # (B, H, tile, D)
+            for_query = so_far + for_scores @ k  # (B, H, tile, D)
+            traffic.store(for_queries, rows, for_query)
+        traffic.store(for_keys, columns, for_key)
+        traffic.store(for_values, columns, for_value)
+    return for_queries, for_keys, for_values
 
 
 def tiles(x: Tensor, tile: int, stop: int | None = None) -> list[slice]:

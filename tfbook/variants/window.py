@@ -50,27 +50,22 @@ def local_attention(
     check_count("window", window)
     length = query.size(-2)
     missing = -length % window  # positions that fill up the last block
-    n_blocks = (length + missing) // window
-    query = F.pad(query, (0, 0, 0, missing)).unflatten(-2, (n_blocks, window))
+    query = F.pad(query, (0, 0, 0, missing))
+    query = query.unflatten(-2, (-1, window))  # (B, H, blocks, window, D)
 
     def with_block_before(x):
-        x = F.pad(x, (0, 0, window, missing))  # (B, H, window + T + missing, D)
-        # (B, H, n_blocks, 2·window, D)
-        return x.unfold(2, 2 * window, window).transpose(-2, -1)
+        x = F.pad(x, (0, 0, window, missing)).unfold(2, 2 * window, window)
+        return x.transpose(-2, -1)  # (B, H, blocks, 2·window, D)
 
     key, value = with_block_before(key), with_block_before(value)
-    # (n_blocks, window, 2·window)
-    mask = window_mask(window, window, window, query.device)[0].repeat(
-        n_blocks, 1, 1
-    )
-    mask[0, :, :window] = False  # nothing stands before the first block
-    query, key, value = (
-        x.flatten(1, 2) for x in (query, key, value)
-    )  # (B, H·n, …)
-    mask = mask.repeat(len(query[0]) // n_blocks, 1, 1)  # (H·n, window, 2·window)
-    output, _ = scaled_dot_product_attention(query, key, value, mask[None], dropout)
-    output = output.unflatten(1, (-1, n_blocks)).flatten(2, 3)
-    return output[:, :, :length]  # (B, H, T, D)
+    heads, blocks = query.shape[1:3]
+    near = window_mask(window, window, window, query.device)
+    mask = near.repeat(1, heads, blocks, 1, 1)  # (1, H, blocks, window, 2·window)
+    mask[:, :, 0, :, :window] = False  # nothing stands before the first block
+    parts = (x.flatten(1, 2) for x in (query, key, value, mask))  # (B, H·blocks, …)
+    output, _ = scaled_dot_product_attention(*parts, dropout)
+    output = output.unflatten(1, (heads, blocks))  # (B, H, blocks, window, D)
+    return output.flatten(2, 3)[:, :, :length]  # (B, H, T, D)
 
 
 class LocalAttention(GroupedQueryAttention):
