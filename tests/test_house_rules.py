@@ -536,6 +536,13 @@ CONTRACT = {
         "generator=None"
     ),
     "pretrained.load_torch_transformer": "reference",
+    "pretrained.load_llama": "reference",
+    "variants.window_mask": "length, window, past=0, device=None",
+    "variants.GroupedQueryAttention": "d_model, n_heads, n_key_heads",
+    "variants.GroupedQueryAttention.forward": (
+        "self, query, key, value, mask=None, need_weights=False, *, cache=None"
+    ),
+    "variants.linear_attention": "query, key, value, causal=False",
     "tasks.pronunciation.load_pronouncer": "",
     "tasks.pronunciation.Pronouncer.pronounce": "self, word, beam=4, nbest=1",
 }
@@ -550,6 +557,7 @@ def contracted(name):
     """What the contract calls `name`, from tfbook."""
     importlib.import_module("tfbook.pretrained")
     importlib.import_module("tfbook.tasks.pronunciation")
+    importlib.import_module("tfbook.variants")
     found = tfbook
     for part in name.split("."):
         found = getattr(found, part)

@@ -1,5 +1,7 @@
 """Linear attention against its equation, sum by sum, and its forms against each other."""
 
+import copy
+
 import pytest
 import torch
 from subjects import B, D, H, S, T, noise, vectors
@@ -87,6 +89,16 @@ def test_each_output_is_a_mean_of_values():
     assert (linear_attention(query, key, ones, True) - 1).abs().max() <= 1e-12
     first = linear_attention(query, key, value, True)[:, :, 0]
     assert (first - value[:, :, 0]).abs().max() <= 1e-12
+
+
+def test_a_long_sum_is_kept_in_32_bits():
+    """In bfloat16, 256 + 1 is 256."""
+    torch.manual_seed(0)
+    layer = LinearAttention(H * D, H, 1).bfloat16()
+    x = vectors(997, torch.bfloat16)
+    wanted = copy.deepcopy(layer).double()(*[x.double()] * 3)[0]
+    apart = (layer(x, x, x)[0].double() - wanted).abs().max()
+    assert apart < 0.02 * wanted.abs().max()
 
 
 def test_the_layer_refuses_what_it_cannot_do():

@@ -26,7 +26,6 @@ def test_the_factors():
         kinds = {
             "target_embedding.tokens.weight": (wider**0.5, 1),
             "target_embedding.position_embedding.weight": (1, 1),
-            "output.weight": (wider**-0.5, 1 / wider),
             "decoder.layers.1.self_attention.key_projection.weight": (1, 1 / wider),
             "decoder.layers.0.feed_forward.linear_1.weight": (1, 1 / wider),
             "decoder.layers.0.feed_forward.linear_1.bias": (1, 1),
@@ -34,6 +33,20 @@ def test_the_factors():
         }
         assert {name: factors[name] for name in kinds} == kinds
         assert (width == BASE) == (set(factors.values()) == {(1, 1)})
+
+
+def test_the_output_starts_smaller_and_the_embedding_does_not():
+    """Whatever the vocabulary is, against which Xavier's start measures a width."""
+    for vocab in (V, 997):
+        deviations = []
+        for width in (16, 256):
+            model = model_of(width, target_vocab=vocab)
+            mup(model, BASE, RATE)
+            tokens = model.target_embedding.tokens.weight
+            deviations.append((model.output.weight.std(), tokens.std()))
+        (output, tokens), (wide_output, wide_tokens) = deviations
+        assert (wide_output / output * 16).item() == pytest.approx(1, abs=0.15)
+        assert (wide_tokens / tokens).item() == pytest.approx(1, abs=0.15)
 
 
 def test_every_parameter_is_in_one_group_with_its_rate():

@@ -43,7 +43,8 @@ MIXERS = {  # with what suits each
 
 
 def config(**changes):
-    return BlockConfig(SOURCE_VOCAB, V, **{**SIZES, **changes})
+    vocabs = {"source_vocab": SOURCE_VOCAB, "target_vocab": V}
+    return BlockConfig(**{**vocabs, **SIZES, **changes})
 
 
 def built(kind, dtype=torch.float64, seed=0, **changes):

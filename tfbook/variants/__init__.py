@@ -1,4 +1,4 @@
-"""What has changed since 2017: the block of today, and attention made cheaper.
+"""What has changed since 2017: the layer of today, and attention made cheaper.
 
 To read it from the start: config, layers, rotary, grouped and block, which puts them together;
 then what takes the place of attention, window, linear and state_space (with state), and what

@@ -101,8 +101,8 @@ def attention_of(config, rotary=None, mixer="attention") -> GroupedQueryAttentio
 
 
 def check_mixer(config, stack) -> None:
-    """Raise ValueError unless the mixer may stand in this stack: all but attention see the past
-    alone and take no padding mask.
+    """Raise ValueError unless this stack can have the config's mixer. All but attention see the
+    past alone and take no padding mask.
     """
     if config.mixer != "attention" and getattr(stack, "cross_attention", True):
         raise ValueError(
@@ -119,8 +119,8 @@ def drop_biases(stack) -> None:
 
 
 def scale_residuals(stack) -> None:
-    r"""Let what writes to the residual stream start smaller by $1/\sqrt N$, for N sublayers: so
-    the sum of them all has the deviation of one.
+    r"""Let what writes to the residual stream start smaller by $1/\sqrt N$, for N sublayers, so
+    that all of them together add no more than one alone would.
     """
     n_sublayers = sum(len(layer.add_norm) for layer in stack.layers)
     for name, module in stack.named_modules():

@@ -138,13 +138,16 @@ class LinearAttention(GroupedQueryAttention):
         check_vectors(self, self.d_model, query=query, key=key, value=value)
         check_recurrent(mask, need_weights, query, cache)
         state = None if cache is None else cache.state(query)
-        query = self.query_norm(self.split_heads(self.query_projection(query)))
+        heads = self.query_norm(self.split_heads(self.query_projection(query)))
         key, value = map(self.for_each_head, self.keys_and_values(key, value))
-        output, state = chunked_form(query, key, value, state)
+        # a sum over a long text needs more than 16 bits
+        wide = torch.promote_types(query.dtype, torch.float32)
+        heads, key, value = heads.to(wide), key.to(wide), value.to(wide)
+        output, state = chunked_form(heads, key, value, state)
         if cache is not None:
-            cache.advance(state, query.size(-2))
+            cache.advance(state, query.size(1))
         output = output.transpose(1, 2).flatten(2)  # (B, T, d_attention)
-        return self.output_projection(output), None
+        return self.output_projection(output.to(query.dtype)), None
 
     def new_past(self) -> PastKeysAndValues:
         """An empty `RunningState`."""

@@ -17,20 +17,24 @@ def mup_factors(model, base_width: int) -> dict[str, tuple[float, float]]:
 
     With $m = d_\text{model} / base\_width$: the embeddings, which start with deviation
     $1/\sqrt{d_\text{model}}$ otherwise, keep the base's: $(\sqrt m, 1)$. Learned positions,
-    gains and biases: (1, 1). Matrices between: (1, 1/m), since Xavier's start shrinks with the
-    width already. The output: $(1/\sqrt m, 1/m)$. Raises ValueError for a tied output, which
+    gains and biases: (1, 1). Matrices between: (1, 1/m), since Xavier's start shrinks already
+    when all widths grow alike. The output: a start with 1/m of the base's deviation, and 1/m.
+    Raises ValueError for a tied output, which
     would be scaled as two things at once, TypeError or ValueError unless base_width is a count.
     """
     check_count("base_width", base_width)
     if model.config.tie_embeddings:
         raise ValueError("model must have tie_embeddings=False for muP, got True")
     wider = model.config.d_model / base_width
+    # Xavier's start of the output depends on the vocabulary as well
+    vocab = model.config.target_vocab
+    narrower = (model.config.d_model + vocab) / (base_width + vocab)
     factors = {}
     for name, parameter in model.named_parameters():
         if name == "target_embedding.tokens.weight":
             factors[name] = wider**0.5, 1.0
         elif name == "output.weight":
-            factors[name] = wider**-0.5, 1 / wider
+            factors[name] = narrower**0.5 / wider, 1 / wider
         elif parameter.dim() < 2 or name.startswith("target_embedding."):
             factors[name] = 1.0, 1.0
         else:

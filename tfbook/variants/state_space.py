@@ -52,14 +52,14 @@ class StateSpace(nn.Module):
         check_vectors(self, self.d_model, query=query, key=key, value=value)
         check_recurrent(mask, need_weights, query, cache)
         x = query.transpose(1, 2)  # (B, d_model, T)
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
         if cache is None:
             y = self.convolution(x)
         else:
             y, state = self.scan(x, cache.state(query))
             cache.advance(state, x.size(-1))
-        y = F.gelu(y + self.feedthrough[:, None] * x).transpose(
-            1, 2
-        )  # (B, T, d_model)
+        y = F.gelu(y + self.feedthrough[:, None] * x)  # (B, d_model, T)
+        y = y.to(query.dtype).transpose(1, 2)  # (B, T, d_model)
         return self.output_projection(y), None
 
     def system(
@@ -68,12 +68,13 @@ class StateSpace(nn.Module):
         """What a step multiplies the state by, and what the output reads of it: (d_model, N)
         each.
         """
-        rate = torch.complex(
-            -self.log_damping.exp(), self.frequency
-        )  # (d_model, N)
-        decay = (self.log_step.exp() * rate).exp()  # (d_model, N)
-        readout = torch.view_as_complex(self.readout)  # (d_model, N)
-        return decay, (decay - 1) / rate * readout
+        parameters = self.log_step, self.log_damping, self.frequency, self.readout
+        # there are no complex numbers of 16 bits
+        wide = torch.promote_types(self.log_step.dtype, torch.float32)
+        log_step, log_damping, frequency, readout = (p.to(wide) for p in parameters)
+        rate = torch.complex(-log_damping.exp(), frequency)  # (d_model, N)
+        decay = (log_step.exp() * rate).exp()  # (d_model, N)
+        return decay, (decay - 1) / rate * torch.view_as_complex(readout)
 
     def scan(
         self,
