@@ -347,6 +347,22 @@ def test_accelerated_it_is_the_same(name):
         assert name == other and ours is theirs
 
 
+def test_accelerated_the_encoder_decoder_is_the_same():
+    model = built(modern_transformer, **TODAY)
+    source, target = symbols(S, SOURCE_VOCAB), symbols(T, V)
+    source[1, 4:] = target[2, 3:] = 0
+    apart = accelerate(model)(source, target) - model(source, target)
+    assert apart[target != 0].abs().max() <= 1e-12
+
+
+# the experts' positions can't be known before they are chosen
+@pytest.mark.parametrize("name", [name for name in MIXERS if name != "experts"])
+def test_compiled_it_is_the_same(name):
+    model, ids = built(LanguageModel, **MIXERS[name]), symbols(T, V)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    assert (compiled(ids) - model(ids)).abs().max() <= 1e-12
+
+
 RECIPE = Preset(
     **{n: SIZES[n] for n in ("d_model", "n_heads", "n_layers", "d_ff", "dropout")},
     tokens=99,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from tfbook.fast.packing import is_readable
 from tfbook.model.cache import PastKeysAndValues, check_batch
 from tfbook.model.masks import causal_mask
 
@@ -59,10 +60,10 @@ def check_recurrent(
         raise ValueError(
             "need_weights must be False for a layer without weights, got True"
         )
+    if mask is None or not is_readable(mask):
+        return
     past = 0 if cache is None else cache.length
-    if mask is not None and not torch.equal(
-        mask, causal_mask(x.size(1), past, x.device)
-    ):
+    if not torch.equal(mask, causal_mask(x.size(1), past, x.device)):
         raise ValueError(
             "mask must be causal_mask(length, past) or None, for a layer that sees the past "
             f"alone, got another, of shape {tuple(mask.shape)}"

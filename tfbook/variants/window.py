@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from tfbook.fast.packing import is_readable
 from tfbook.model.attention import scaled_dot_product_attention
 from tfbook.model.cache import PastKeysAndValues
 from tfbook.model.checks import check_count
@@ -111,8 +112,13 @@ class LocalAttention(GroupedQueryAttention):
 
 
 def is_causal(mask, length, device):
-    """Whether a mask hides the future of `length` positions and nothing else, or is None."""
-    return mask is None or torch.equal(mask, causal_mask(length, device=device))
+    """Whether a mask hides the future of `length` positions and nothing else, or is None; False
+    where its values can't be read.
+    """
+    if mask is None:
+        return True
+    causal = causal_mask(length, device=device)  # (1, 1, T, T)
+    return is_readable(mask) and torch.equal(mask, causal)
 
 
 class WindowKeysAndValues(PastKeysAndValues):
