@@ -27,8 +27,8 @@ TESTS = {  # by the room that a mutation is in
     "fast": ["invariants", "fast"],
     "training": ["training", "drawn", "checkpoint"],
     "decoding": ["decoding"],
-    "variants": """block grouped local_attention linear_attention state_space rotary experts mup
-        tiled""".split(),
+    "variants": """grouped local_attention linear_attention state_space rotary experts mup tiled
+        block""".split(),
     "pretrained": ["llama"],
 }
 

@@ -356,7 +356,9 @@ def test_accelerated_the_encoder_decoder_is_the_same():
 
 
 # the experts' positions can't be known before they are chosen
-@pytest.mark.parametrize("name", [name for name in MIXERS if name != "experts"])
+@pytest.mark.parametrize(
+    "name", [n for n in MIXERS if "n_experts" not in MIXERS[n]]
+)
 def test_compiled_it_is_the_same(name):
     model, ids = built(LanguageModel, **MIXERS[name]), symbols(T, V)
     compiled = torch.compile(model, backend="eager", fullgraph=True)
@@ -444,6 +446,23 @@ def test_rotary_positions_need_products_and_even_heads():
             config(mixer=mixer, positions="rotary")
     with pytest.raises(ValueError, match=r"^d_attention must give heads of even"):
         config(positions="rotary", d_attention=5 * 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("sink", {"mixer": "linear", "sink": True}),
+        ("sink", {"mixer": "state_space", "sink": True}),
+        ("qk_norm", {"mixer": "state_space", "qk_norm": True}),
+        ("n_key_heads", {"mixer": "state_space", "n_key_heads": 1}),
+        ("d_attention", {"mixer": "state_space", "d_attention": 60}),
+        ("activation", {"swiglu": True, "activation": "gelu"}),
+        ("positions", {"rotary_base": 500.0}),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(name, changes):
+    with pytest.raises(ValueError, match=rf"^{name} must be .*got"):
+        config(**changes)
 
 
 @pytest.mark.parametrize("mixer", ["local", "linear", "state_space"])

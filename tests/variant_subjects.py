@@ -39,6 +39,14 @@ MIXERS = {  # with what suits each
     "linear": {"mixer": "linear", **GROUPED},
     "state_space": {"mixer": "state_space"},
     "experts": {"n_experts": 3, "top_k": 2, "swiglu": True},
+    "everything": {
+        **TODAY,
+        "mixer": "local",
+        "window": 3,
+        "sink": True,
+        "n_experts": 3,
+        "top_k": 2,
+    },
 }
 
 

@@ -8,6 +8,10 @@ from tfbook.variants.checks import check_base, check_key_heads
 
 MIXERS = ("attention", "local", "linear", "state_space")
 FLAGS = ("rms_norm", "swiglu", "bias", "qk_norm", "sink", "scale_residuals")
+WITHOUT_USE = {  # what a mixer has no place for
+    "linear": ("sink",),
+    "state_space": ("sink", "qk_norm", "n_key_heads", "d_attention"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,6 @@ class BlockConfig(TransformerConfig):
                 )
         check_base("rotary_base", self.rotary_base)
         check_key_heads(self.n_heads, self.n_key_heads, self.d_attention)
-        self.check_positions()
         check_count("window", self.window)
         check_count("n_experts", self.n_experts)
         check_count("top_k", self.top_k)
@@ -69,19 +72,39 @@ class BlockConfig(TransformerConfig):
         check_number("balance", self.balance)
         if not self.balance >= 0:
             raise ValueError(f"balance must not be negative, got {self.balance}")
+        self._check_mixer()
+        self._check_positions()
 
-    def check_positions(self) -> None:
-        """Raise ValueError unless the mixer is known, and rotary positions fit it."""
+    def _check_mixer(self):
+        """Raise ValueError unless the mixer is known and has a use for all that is set."""
         if self.mixer not in MIXERS:
             raise ValueError(f"mixer must be one of {MIXERS}, got {self.mixer!r}")
+        for name in WITHOUT_USE.get(self.mixer, ()):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name} must be left out with mixer={self.mixer!r}, which has no use "
+                    f"for it, got {getattr(self, name)}"
+                )
+        if self.swiglu and self.activation != "relu":
+            raise ValueError(
+                "activation must be left out with swiglu=True, whose gate has its own, "
+                f"got {self.activation!r}"
+            )
+
+    def _check_positions(self):
+        """Raise ValueError unless rotary positions, and they alone, have what they need."""
         if self.positions != "rotary":
-            return
-        if self.mixer in ("linear", "state_space"):
+            if self.rotary_base != 10_000.0:
+                raise ValueError(
+                    f"positions must be 'rotary' to have rotary_base={self.rotary_base}, "
+                    f"got {self.positions!r}"
+                )
+        elif self.mixer in WITHOUT_USE:
             raise ValueError(
                 f"positions must not be 'rotary' with mixer={self.mixer!r}, which has "
                 "no products of queries and keys to turn, got 'rotary'"
             )
-        if self.d_head % 2:
+        elif self.d_head % 2:
             raise ValueError(
                 "d_attention must give heads of even width for rotary positions, "
                 f"got {self.d_attention} for n_heads={self.n_heads}"
