@@ -329,6 +329,40 @@ def test_a_folder_gives_what_its_model_gives(name, tmp_path):
     assert not ours.training
 
 
+@pytest.mark.parametrize("name", RELATIVES)
+def test_a_folder_of_its_relatives(name, tmp_path):
+    kind, config, changes = RELATIVES[name]
+    reference = theirs(2, kind, config, num_key_value_heads=2, **changes)
+    reference.save_pretrained(tmp_path)
+    tolerance = 1e-5 if name == "qwen3" else TOLERANCE
+    assert difference(load_llama_folder(tmp_path), reference, ids()) <= tolerance
+    file = tmp_path / "config.json"
+    settings = json.loads(file.read_text())
+    del settings["num_key_value_heads"]
+    file.write_text(json.dumps(settings))
+    with pytest.raises(
+        ValueError, match=r"^folder must name the num_key_value_heads"
+    ):
+        load_llama_folder(tmp_path)
+
+
+def test_a_bias_that_the_config_promises_is_missed(tmp_path):
+    theirs(attention_bias=True).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    del weights["model.layers.1.self_attn.o_proj.bias"]
+    save_file(weights, file)
+    with pytest.raises(ValueError, match=r"^folder must hold the weights that its"):
+        load_llama_folder(tmp_path)
+
+
+def test_loading_draws_no_random_number():
+    reference = theirs()
+    before = torch.get_rng_state()
+    load_llama(reference)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_folder_of_several_files(tmp_path):
     reference = theirs(num_key_value_heads=2)
     reference.save_pretrained(tmp_path, max_shard_size="40KB")
@@ -460,6 +494,7 @@ def test_a_rope_type_is_named(folder):
     "spoil",
     [
         lambda weights: weights.popitem(),
+        lambda weights: weights.pop("model.embed_tokens.weight"),
         lambda weights: weights.update(other=torch.ones(3)),
         lambda weights: weights.update(
             {"model.norm.weight": torch.ones(59).double()}

@@ -48,12 +48,13 @@ REQUIRED = {  # settings that change the function: the values that we compute
     "partial_rotary_factor": (1.0,),
 }
 INDEX = "model.safetensors.index.json"
-UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-)  # what bad JSON leads to
+NAMED = {  # settings without which each would mean something else than a Llama's default
+    "mistral": ("num_key_value_heads", "sliding_window"),
+    "qwen2": ("num_key_value_heads",),
+    "qwen3": ("num_key_value_heads", "head_dim"),
+}
+# what bad JSON leads to
+UNREADABLE = ValueError, KeyError, TypeError, AttributeError
 
 
 def load_llama(reference) -> LanguageModel:
@@ -69,9 +70,11 @@ def load_llama(reference) -> LanguageModel:
     kind = type(reference).__name__
     if not (isinstance(reference, nn.Module) and kind.endswith("ForCausalLM")):
         raise TypeError(f"reference must be a LlamaForCausalLM, got {kind}")
-    config, rotary = _config("reference", reference.config.to_dict())
+    settings = reference.config.to_dict()
+    config, rotary = _config("reference", settings)
     weights = {name: p.detach().clone() for name, p in reference.named_parameters()}
-    model = _built("reference", config, rotary, weights, *_rounding(reference))
+    biased, rounding = _biased(settings), _rounding(reference)
+    model = _built("reference", config, rotary, biased, weights, *rounding)
     return model.train(reference.training)
 
 
@@ -95,7 +98,8 @@ def load_llama_folder(folder: str | Path) -> LanguageModel:
         raise ValueError(
             f"folder must hold a Llama that can be read, got {error!r}"
         ) from error
-    return _built("folder", *_config("folder", settings), weights).eval()
+    config, rotary = _config("folder", settings)
+    return _built("folder", config, rotary, _biased(settings), weights).eval()
 
 
 def _shards(folder):
@@ -112,7 +116,10 @@ def _rounding(reference):
     `transformers` does; ours then have to round alike.
     """
     norm, rotary = reference.model.norm, reference.model.rotary_emb
-    x = torch.rand_like(norm.weight, dtype=torch.float64)
+    x = (
+        torch.linspace(0.1, 1, len(norm.weight)).to(norm.weight.device).double()
+        ** 2
+    )
     rounded = x.float().double()
     cos, _ = rotary(x, torch.arange(len(x), device=x.device)[None])
     return (
@@ -121,16 +128,23 @@ def _rounding(reference):
     )
 
 
-def _built(name, config, rotary, theirs, round_norms=True, round_angles=True):
+def _built(
+    name, config, rotary, biased, theirs, round_norms=True, round_angles=True
+):
     """Our model with their weights, which it takes over. name: of the argument that they came
-    in.
+    in; biased: which projections have a bias in theirs.
     """
     if round_angles:
         rotary = RoundedRotary(rotary.d_head, rotary.base, rotary.stretch)
     with torch.device("meta"):  # nothing is drawn that is replaced at once
         model = LanguageModel(config)
         _exchange(model, rotary, round_norms)
-    weights = _our_weights(name, theirs, model)
+    weights = _our_weights(name, config, theirs)
+    if config.bias:  # zeros where only ours has a bias
+        for ours, parameter in model.named_parameters():
+            *_, projection, kind = ours.split(".")
+            if kind == "bias" and projection not in biased:
+                weights[ours] = weights[TOKENS].new_zeros(parameter.shape)
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
@@ -175,11 +189,6 @@ def _config(name, settings):
     rope = _check(name, settings)
     kind = settings["model_type"]
     window = settings.get("sliding_window") if kind == "mistral" else None
-    biases = (
-        settings.get("attention_bias"),
-        settings.get("mlp_bias"),
-        kind == "qwen2",
-    )
     try:
         n_heads = settings["num_attention_heads"]
         d_head = settings.get("head_dim") or settings["hidden_size"] // n_heads
@@ -198,7 +207,7 @@ def _config(name, settings):
             pad=_pad(settings),
             rms_norm=True,
             swiglu=True,
-            bias=any(biases),
+            bias=bool(_biased(settings)),
             rotary_base=rotary.base,
             n_key_heads=settings.get("num_key_value_heads"),
             qk_norm=kind == "qwen3",
@@ -211,6 +220,18 @@ def _config(name, settings):
             f"{name} must have a config that can be read, got {error!r}"
         ) from error
     return config, rotary
+
+
+def _biased(settings):
+    """The projections, by our names, that have a bias in theirs."""
+    names = set()
+    if settings.get("attention_bias") or settings["model_type"] == "qwen2":
+        names |= {"query_projection", "key_projection", "value_projection"}
+    if settings.get("attention_bias"):
+        names.add("output_projection")
+    if settings.get("mlp_bias"):
+        names |= {"gate", "linear_1", "linear_2"}
+    return names
 
 
 def _check(name, settings):
@@ -230,6 +251,11 @@ def _check(name, settings):
             raise ValueError(
                 f"{name} must have a {setting} of {', '.join(map(repr, values))}, "
                 f"got {found!r}"
+            )
+    for setting in NAMED.get(kind, ()):
+        if setting not in settings:
+            raise ValueError(
+                f"{name} must name the {setting} of its {kind}, got none"
             )
     return rope
 
@@ -262,11 +288,10 @@ def _pad(settings):
     return next((i for i in ids if type(i) is int and i in known), 0)
 
 
-def _our_weights(name, theirs, model):
-    """Their weights by our names, with zeros for the biases that only ours has. Raises ValueError
-    unless all have one floating dtype, and when tied matrices differ.
+def _our_weights(name, config, theirs):
+    """Their weights by our names. Raises ValueError unless all have one floating dtype, and when
+    tied matrices differ or the embedding is missing.
     """
-    config = model.config
     weights = dict(_translate(theirs, config.d_head))
     dtypes = {weight.dtype for weight in weights.values()}
     if len(dtypes) != 1 or not dtypes <= DTYPES:
@@ -274,10 +299,11 @@ def _our_weights(name, theirs, model):
             f"{name} must hold weights of one floating dtype, got "
             f"{sorted(map(str, dtypes))}"
         )
-    for ours, parameter in model.named_parameters():
-        if config.bias and ours.endswith(".bias") and ours not in weights:
-            weights[ours] = next(iter(weights.values())).new_zeros(parameter.shape)
-    if config.tie_embeddings and TOKENS in weights:
+    if TOKENS not in weights:
+        raise ValueError(
+            f"{name} must hold the weights of embed_tokens, got {sorted(theirs)[:3]}"
+        )
+    if config.tie_embeddings:
         output = weights.setdefault(OUTPUT, weights[TOKENS])
         if not torch.equal(output, weights[TOKENS]):
             raise ValueError(

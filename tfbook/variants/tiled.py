@@ -49,10 +49,8 @@ def tiled_attention(
     query t sees keys 0 … t.
     """
     traffic = Traffic() if traffic is None else traffic
-    output = torch.empty_like(
-        query[..., :1] * value[:, :, :1]
-    )  # (B, H, T, D_value)
-    log_sums = torch.empty_like(query[..., :1])  # (B, H, T, 1)
+    output = query.new_empty(*query.shape[:3], value.size(-1))  # (B, H, T, D_value)
+    log_sums = query.new_empty(*query.shape[:3], 1)  # (B, H, T, 1)
     for rows in tiles(query, tile):
         q = traffic.load(query, rows) / math.sqrt(query.size(-1))
         largest = torch.full_like(q[..., :1], -math.inf)  # (B, H, tile, 1)
@@ -60,10 +58,8 @@ def tiled_attention(
         for columns in tiles(key, tile, rows.stop if causal else None):
             k, v = traffic.load(key, columns), traffic.load(value, columns)
             scores = scores_of(q, k, rows, columns, causal)  # (B, H, tile, tile)
-            before, largest = (
-                largest,
-                largest.maximum(scores.amax(-1, keepdim=True)),
-            )
+            before = largest
+            largest = before.maximum(scores.amax(-1, keepdim=True))
             weights, shrink = (scores - largest).exp(), (before - largest).exp()
             total = shrink * total + weights.sum(-1, keepdim=True)
             sums = shrink * sums + weights @ v  # (B, H, tile, D_value)
