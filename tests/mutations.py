@@ -240,7 +240,7 @@ MUTATIONS = {
         "x.repeat_interleave(self.n_heads // self.n_key_heads, dim=1)",
         "x.repeat(1, self.n_heads // self.n_key_heads, 1, 1)",
     ),
-    "queries of a window turned from its start": Mutation(
+    "queries turned from position 0 with a cache": Mutation(
         "variants/grouped.py", "self.rotate(query, past)", "self.rotate(query)"
     ),
     "sink hidden by the mask": Mutation(

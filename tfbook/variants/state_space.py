@@ -99,9 +99,12 @@ class StateSpace(nn.Module):
         \bar a_n^l$, by a Fourier transform. (B, d_model, T) to (B, d_model, T).
         """
         decay, readout = self.system()
-        length = x.size(-1)
-        powers = decay[..., None] ** torch.arange(length, device=x.device)
-        kernel = 2 * (readout[..., None] * powers).sum(1).real  # (d_model, T)
+        length, powers = x.size(-1), torch.ones_like(decay)[..., None]
+        while powers.size(-1) < length:  # twice as many at once
+            powers = torch.cat((powers, powers * decay[..., None]), dim=-1)
+            decay = decay * decay
+        kernel = readout[:, None] @ powers  # (d_model, 1, length or more)
+        kernel = 2 * kernel[:, 0, :length].real  # (d_model, T)
         # as long again, so that the end does not come round to the start
         product = torch.fft.rfft(x, 2 * length) * torch.fft.rfft(kernel, 2 * length)
         return torch.fft.irfft(product, 2 * length)[..., :length]  # (B, d_model, T)
