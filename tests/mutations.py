@@ -307,7 +307,7 @@ MUTATIONS = {
         "pretrained/llama.py", "halves.transpose(1, 2)", "halves"
     ),
     "angles in 64 bits": Mutation(
-        "pretrained/llama.py", "if round_angles:", "if not round_angles:"
+        "pretrained/llama.py", "if rounding.angles:", "if not rounding.angles:"
     ),
     "window of Mistral one less": Mutation(
         "pretrained/llama.py",

@@ -117,6 +117,16 @@ def test_logits_are_those_of_llama(name):
         assert not ours.training
 
 
+@pytest.mark.parametrize("name", ["as it is", "grouped", "llama3"])
+def test_eager_attention_rounds_its_softmax_too(name):
+    reference = theirs(**CASES[name], attn_implementation="eager")
+    assert (
+        difference(load_llama(reference), reference, ids(1, LONGEST)) <= TOLERANCE
+    )
+    fused = theirs(**CASES[name])
+    assert difference(load_llama(fused), reference, ids(1, LONGEST)) > TOLERANCE
+
+
 @pytest.mark.parametrize("name", RELATIVES)
 def test_logits_are_those_of_its_relatives(name):
     kind, config, changes = RELATIVES[name]

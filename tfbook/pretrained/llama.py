@@ -3,11 +3,14 @@
 """
 
 import json
+import math
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -74,7 +77,7 @@ def load_llama(reference) -> LanguageModel:
     config, rotary = _config("reference", settings)
     weights = {name: p.detach().clone() for name, p in reference.named_parameters()}
     biased, rounding = _biased(settings), _rounding(reference)
-    model = _built("reference", config, rotary, biased, weights, *rounding)
+    model = _built("reference", config, rotary, biased, weights, rounding)
     return model.train(reference.training)
 
 
@@ -99,7 +102,8 @@ def load_llama_folder(folder: str | Path) -> LanguageModel:
             f"folder must hold a Llama that can be read, got {error!r}"
         ) from error
     config, rotary = _config("folder", settings)
-    return _built("folder", config, rotary, _biased(settings), weights).eval()
+    biased = _biased(settings)
+    return _built("folder", config, rotary, biased, weights, Rounding()).eval()
 
 
 def _shards(folder):
@@ -111,34 +115,36 @@ def _shards(folder):
     return [file_in(folder, Path(name).name) for name in names]
 
 
+class Rounding(NamedTuple):
+    """What a Llama computes in 32 bits even where its numbers have 64."""
+
+    norms: bool = True
+    angles: bool = True
+    softmax: bool = False
+
+
 def _rounding(reference):
-    """Whether its norms and its angles are computed in 32 bits even where the model has 64, as
-    `transformers` does; ours then have to round alike.
-    """
+    """The `Rounding` of a model of `transformers`; ours has to round alike."""
     norm, rotary = reference.model.norm, reference.model.rotary_emb
     x = (
         torch.linspace(0.1, 1, len(norm.weight)).to(norm.weight.device).double()
         ** 2
     )
-    rounded = x.float().double()
     cos, _ = rotary(x, torch.arange(len(x), device=x.device)[None])
-    return (
-        torch.equal(norm(x), norm(rounded)),
-        torch.equal(cos, cos.float().double()),
+    return Rounding(
+        norms=torch.equal(norm(x), norm(x.float().double())),
+        angles=torch.equal(cos, cos.float().double()),
+        softmax=reference.config._attn_implementation == "eager",
     )
 
 
-def _built(
-    name, config, rotary, biased, theirs, round_norms=True, round_angles=True
-):
+def _built(name, config, rotary, biased, theirs, rounding):
     """Our model with their weights, which it takes over. name: of the argument that they came
     in; biased: which projections have a bias in theirs.
     """
-    if round_angles:
-        rotary = RoundedRotary(rotary.d_head, rotary.base, rotary.stretch)
     with torch.device("meta"):  # nothing is drawn that is replaced at once
         model = LanguageModel(config)
-        _exchange(model, rotary, round_norms)
+        _exchange(model, rotary, rounding)
     weights = _our_weights(name, config, theirs)
     if config.bias:  # zeros where only ours has a bias
         for ours, parameter in model.named_parameters():
@@ -157,14 +163,36 @@ def _built(
     return model
 
 
-def _exchange(model, rotary, round_norms):
-    """Give a model this `Rotary`, and `RoundedNorm`s if it is to round."""
+def _exchange(model, rotary, rounding):
+    """Give a model this `Rotary`, and the parts that round."""
+    if rounding.angles:
+        rotary = RoundedRotary(rotary.d_head, rotary.base, rotary.stretch)
     for layer in model.decoder.layers:
         layer.self_attention.rotate = rotary
-    for part in list(model.modules()) if round_norms else []:
+        if rounding.softmax:
+            layer.self_attention.inner_attention = rounded_attention
+    for part in list(model.modules()) if rounding.norms else []:
         for name, norm in part.named_children():
             if isinstance(norm, RMSNorm):
                 setattr(part, name, RoundedNorm(len(norm.weight), norm.eps))
+
+
+def rounded_attention(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B H S D"],
+    value: Float[Tensor, "B H S D"],
+    mask: Bool[Tensor, "..."] | None = None,
+    dropout: float = 0.0,
+) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B H T S"]]:
+    """`scaled_dot_product_attention` with a softmax in 32 bits even where the scores have 64, for
+    masks that leave each query a key: (B, H, T, D), (B, H, S, D) twice, to (B, H, T, D) and the
+    weights (B, H, T, S).
+    """
+    scores = query @ key.mT / math.sqrt(query.size(-1))  # (B, H, T, S)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.float().softmax(dim=-1).to(query.dtype)  # (B, H, T, S)
+    return F.dropout(weights, dropout) @ value, weights  # (B, H, T, D)
 
 
 class RoundedNorm(RMSNorm):
