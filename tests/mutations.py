@@ -5,7 +5,7 @@
 A mutation writes one line of the source, or the shapes of one signature, as somebody might have
 written them wrongly. Its tests run until the first of them fails, and a line says which that is.
 Ends with status 1 when a mutation survives, or when its line is no longer there. All of them take
-six minutes, on Linux or macOS.
+ten minutes, on Linux or macOS.
 """
 
 import contextlib
@@ -27,6 +27,9 @@ TESTS = {  # by the room that a mutation is in
     "fast": ["invariants", "fast"],
     "training": ["training", "drawn", "checkpoint"],
     "decoding": ["decoding"],
+    "variants": """grouped local_attention linear_attention state_space rotary experts mup tiled
+        block""".split(),
+    "pretrained": ["llama"],
 }
 
 
@@ -220,6 +223,96 @@ MUTATIONS = {
     ),
     "stopped rows stay in the cache": Mutation(
         "decoding/stepwise.py", ".select(rows)", ".length"
+    ),
+    # the block of today, and cheaper attention
+    "small number outside the root": Mutation(
+        "variants/layers.py",
+        "(mean_square + self.eps).rsqrt()",
+        "(mean_square.sqrt() + self.eps) ** -1",
+    ),
+    "gate and offer swapped": Mutation(
+        "variants/layers.py",
+        "F.silu(self.gate(x)) * self.linear_1(x)",
+        "self.gate(x) * F.silu(self.linear_1(x))",
+    ),
+    "heads of keys in turn": Mutation(
+        "variants/grouped.py",
+        "x.repeat_interleave(self.n_heads // self.n_key_heads, dim=1)",
+        "x.repeat(1, self.n_heads // self.n_key_heads, 1, 1)",
+    ),
+    "queries turned from position 0 with a cache": Mutation(
+        "variants/grouped.py", "self.rotate(query, past)", "self.rotate(query)"
+    ),
+    "sink hidden by the mask": Mutation(
+        "variants/grouped.py", "(1, 0), value=True", "(1, 0), value=False"
+    ),
+    "window one too wide": Mutation(
+        "variants/window.py", "None] - window", "None] - window - 1"
+    ),
+    "first block sees what is not there": Mutation(
+        "variants/window.py", "mask[:, :, 0, :, :window] = False", "..."
+    ),
+    "cache of a window one short": Mutation(
+        "variants/window.py",
+        "self.pair[0].size(-2) - (self.window - 1)",
+        "self.pair[0].size(-2) - (self.window - 2)",
+    ),
+    "chunk without what came before": Mutation(
+        "variants/linear.py", "weights @ v + q @ state", "weights @ v"
+    ),
+    "chunk sees its own future": Mutation(
+        "variants/linear.py", "(q @ k.mT).masked_fill(~seen, 0)", "q @ k.mT"
+    ),
+    "features may be negative": Mutation(
+        "variants/linear.py", "return F.elu(x) + 1", "return F.elu(x)"
+    ),
+    "one step for all channels": Mutation(
+        "variants/state_space.py", "(log_step.exp() * rate)", "(rate / 100)"
+    ),
+    "end comes round to the start": Mutation(
+        "variants/state_space.py",
+        "torch.fft.irfft(product, 2 * length)[..., :length]",
+        "torch.fft.irfft(product, 2 * length)[..., -length:]",
+    ),
+    "frequencies of any base, half the exponent": Mutation(
+        "variants/rotary.py", "2 * pair / d_head", "pair / d_head"
+    ),
+    "another exponent of NTK": Mutation(
+        "variants/rotary.py", "(d_head / (d_head - 2))", "((d_head - 2) / d_head)"
+    ),
+    "experts weigh alike": Mutation(
+        "variants/experts.py", " * shares[rows, rank, None]", ""
+    ),
+    "balance of probabilities alone": Mutation(
+        "variants/experts.py",
+        "share * probabilities.mean(0)",
+        "probabilities.mean(0) ** 2",
+    ),
+    "one learning rate for all widths": Mutation(
+        "variants/mup.py", "1.0, 1 / wider", "1.0, 1.0"
+    ),
+    "running softmax not shrunk": Mutation(
+        "variants/tiled.py", "shrink * sums + weights @ v", "sums + weights @ v"
+    ),
+    "gradient of the scores without its mean": Mutation(
+        "variants/tiled.py", "(from_values - mean)", "from_values"
+    ),
+    "residuals scaled by the number of sublayers": Mutation(
+        "variants/block.py", "n_sublayers**0.5", "n_sublayers"
+    ),
+    "biases of norms stay": Mutation(
+        "variants/block.py", "nn.Linear | nn.LayerNorm", "nn.Linear"
+    ),
+    "halves of a head not interleaved": Mutation(
+        "pretrained/llama.py", "halves.transpose(1, 2)", "halves"
+    ),
+    "angles in 64 bits": Mutation(
+        "pretrained/llama.py", "if rounding.angles:", "if not rounding.angles:"
+    ),
+    "window of Mistral one less": Mutation(
+        "pretrained/llama.py",
+        "window=window or 1",
+        "window=window - 1 if window else 1",
     ),
     # signatures
     "queries as long as the keys": Mutation(

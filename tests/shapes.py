@@ -1,5 +1,5 @@
-"""Shapes are checked while the tests run: each call of a function of model/, fast/, decoding/ and
-training/ against the types and shapes in its signature, by jaxtyping and beartype.
+"""Shapes are checked while the tests run: each call of a function of model/, fast/, variants/,
+decoding/ and training/ against the types and shapes in its signature, by jaxtyping and beartype.
 
 `install` must run before tfbook is imported. What a signature forbids, its function has to refuse
 with an error of its own; what a function returns has to be what its signature promises.
@@ -17,7 +17,7 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 from jaxtyping import jaxtyped
 
-ROOMS = ("model", "fast", "decoding", "training")
+ROOMS = ("model", "fast", "variants", "decoding", "training")
 INTS_ARE_FLOATS = BeartypeConf(is_pep484_tower=True)
 watching = True  # off inside of a call that has to end with an error
 

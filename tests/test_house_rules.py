@@ -203,10 +203,12 @@ def header_end(statement):
 
 
 def masks_in_one_place(source):
-    """TB-03: masks are built in masks.py alone, and the batch comes first everywhere."""
-    free = (
-        source.room in ("pitfalls", "exercises")
-        or source.name == "tfbook.model.masks"
+    """TB-03: masks are built in masks.py alone, that of a window beside it, and the batch comes
+    first everywhere.
+    """
+    free = source.room in ("pitfalls", "exercises") or source.name in (
+        "tfbook.model.masks",
+        "tfbook.variants.window",
     )
     for node in source.walk(ast.Attribute, *(FUNCTIONS.__args__), ast.Call):
         name = getattr(node, "attr", getattr(node, "name", ""))
@@ -534,6 +536,13 @@ CONTRACT = {
         "generator=None"
     ),
     "pretrained.load_torch_transformer": "reference",
+    "pretrained.load_llama": "reference",
+    "variants.window_mask": "length, window, past=0, device=None",
+    "variants.GroupedQueryAttention": "d_model, n_heads, n_key_heads",
+    "variants.GroupedQueryAttention.forward": (
+        "self, query, key, value, mask=None, need_weights=False, *, cache=None"
+    ),
+    "variants.linear_attention": "query, key, value, causal=False",
     "tasks.pronunciation.load_pronouncer": "",
     "tasks.pronunciation.Pronouncer.pronounce": "self, word, beam=4, nbest=1",
 }
@@ -548,6 +557,7 @@ def contracted(name):
     """What the contract calls `name`, from tfbook."""
     importlib.import_module("tfbook.pretrained")
     importlib.import_module("tfbook.tasks.pronunciation")
+    importlib.import_module("tfbook.variants")
     found = tfbook
     for part in name.split("."):
         found = getattr(found, part)

@@ -26,10 +26,13 @@ from subjects import (
     vectors,
 )
 from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+from variant_subjects import MIXERS, TODAY, language_model
 
 from tfbook import Encoder, Transformer, pretrained
 from tfbook.model.layers import AddNorm, InputEmbedding
 from tfbook.pitfalls import PITFALLS
+from tfbook.variants.window import LocalAttention
 
 # Checks beside those of tests/invariants.py and tests/training_checks.py
 
@@ -72,6 +75,20 @@ def odd_width_runs(subject):
     )
 
 
+def loaded_equals_llama(reference, ids):
+    """A model loaded from a Llama with grouped queries answers as it does."""
+    ours, theirs = pretrained.load_llama(reference)(ids), reference(ids).logits
+    hold.assert_same(ours, theirs, "the loaded Llama is another")
+
+
+def window_ends_where_it_says(layer, x):
+    """Local attention sees as many positions as its window has, and no more."""
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(layer(x, x, x)[0][:, -1].sum(), x)
+    seen = gradient.ne(0).any(-1).sum(-1)  # (B,)
+    assert (seen == layer.window).all(), f"{layer.window} became {seen.tolist()}"
+
+
 # For each bug its check, and whom it is shown to: functions that build the check's arguments
 
 
@@ -108,6 +125,24 @@ def embedding():
     return build(lambda c: InputEmbedding(c.source_vocab, c), dropout=0.5), symbols(
         S, SOURCE_VOCAB
     )
+
+
+def llama():
+    sizes = {"hidden_size": 60, "num_attention_heads": 6, "num_key_value_heads": 2}
+    sizes |= {"vocab_size": V, "intermediate_size": 23, "num_hidden_layers": 2}
+    config = LlamaConfig(**sizes)
+    return grown(LlamaForCausalLM(config).double().eval()), symbols(T, V)
+
+
+def a_window():
+    torch.manual_seed(0)
+    layer = LocalAttention(SIZES["d_model"], SIZES["n_heads"], 1, window=3)
+    return layer.double(), vectors(T, torch.float64)
+
+
+def written_by(name):
+    """A language model with what MIXERS names."""
+    return [lambda: (language_model(torch.float64, **MIXERS[name]),)]
 
 
 EACH = ("attention_to_memory", "encoder", "target")  # a layer, a stack, the whole
@@ -173,6 +208,20 @@ CHECKS = {
         shown("target", positions="sinusoidal")
         + shown("target", positions="learned")
         + shown("target", positions="rotary"),
+    ),
+    "window_off_by_one": (window_ends_where_it_says, [a_window]),
+    "chunk_sees_its_own_future": (
+        hold.no_leak_from_the_future,
+        written_by("linear"),
+    ),
+    "keys_repeated_in_turn": (loaded_equals_llama, [llama]),
+    "rms_norm_over_time": (
+        hold.no_leak_from_the_future,
+        [lambda: (language_model(torch.float64, **TODAY),)],
+    ),
+    "rotary_applied_after_the_cache": (
+        hold.cached_equals_full,
+        written_by("attention"),
     ),
     **training_checks.CHECKS,
 }
@@ -301,5 +350,5 @@ def test_its_docstring_has_all_parts(name):
 def test_every_topic_is_covered_in_order():
     numbers = [bug.number for bug in PITFALLS.values()]
     assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(1, 25))
+    assert set(numbers) == set(range(1, 30))
     assert set(CHECKS) == set(PITFALLS)

@@ -123,17 +123,19 @@ class Annotations(ast.NodeTransformer):
         return f"({ast.unparse(arguments)}){result}"
 
     def constructor(self, node):
-        """The arguments of a class: those of its `__init__` or its fields, or of its base's."""
+        """The arguments of a class: those of its `__init__`, or its fields behind its base's."""
         for member in node.body:
             if isinstance(member, FUNCTIONS) and member.name == "__init__":
                 return self.arguments(member, bound=True)
-        if fields := [x for x in node.body if isinstance(x, ast.AnnAssign)]:
-            return f"({', '.join(self.field(x) for x in fields)})"
-        for base in node.bases:
+        inherited = ""
+        for base in reversed(node.bases):  # the first one counts
             if full := self.package.find(ast.unparse(base), self.module):
                 module, base = self.package.objects[full]
-                return Annotations(self.package, module).constructor(base)
-        return ""
+                inherited = Annotations(self.package, module).constructor(base)
+        fields = [self.field(x) for x in node.body if isinstance(x, ast.AnnAssign)]
+        if not fields:
+            return inherited
+        return f"({', '.join([*filter(None, [inherited[1:-1]]), *fields])})"
 
     def field(self, node):
         value = f" = {ast.unparse(node.value)}" if node.value else ""

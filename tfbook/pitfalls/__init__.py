@@ -11,11 +11,19 @@ names to functions, in the order of their topics, `function.number`. A model tha
 inside the `with` carries the bug as well.
 """
 
-from tfbook.pitfalls import embeddings, evaluation, layers, leaks, masks, training
+from tfbook.pitfalls import (
+    embeddings,
+    evaluation,
+    layers,
+    leaks,
+    masks,
+    training,
+    variants,
+)
 
 BUGS = [
     bug
-    for topic in (masks, leaks, layers, embeddings, training, evaluation)
+    for topic in (masks, leaks, layers, embeddings, training, evaluation, variants)
     for bug in vars(topic).values()
     if hasattr(bug, "number")
 ]
