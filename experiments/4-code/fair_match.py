@@ -6,8 +6,8 @@ networks are trained step by step in turn, in one process and on one thread, so 
 machine's load hits both alike; times are CPU time of the training steps alone.
 
 The book's Transformer ties its output to the embedding of the sounds, and its LSTM does not.
-So each kind is trained both ways, and the match is between the two with an output of their
-own, at learning rates that three seeds of trials chose.
+So a Transformer with an output of its own plays, too ("untied"), at the best of three rates
+around the tied one's. "LSTM tied", and the trials of further seeds, wait to be run.
 """
 
 import dataclasses
