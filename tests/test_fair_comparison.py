@@ -19,7 +19,7 @@ letters_replaced = importlib.import_module("4-code.letters_replaced")
 def test_an_output_is_tied_where_the_name_says_so(name):
     model = fair_match.build(name, fair_match.recipe_of(name), seed=0)
     shared = model.output.weight is model.target_embedding.tokens.weight
-    assert shared == (name in ("Transformer", "LSTM, tied"))
+    assert shared == (name == "Transformer")
 
 
 def test_the_arms_of_the_match_have_equally_many_weights():
@@ -27,7 +27,7 @@ def test_the_arms_of_the_match_have_equally_many_weights():
         fair_match.size(fair_match.build(name, fair_match.recipe_of(name), 0))
         for name in fair_match.WIDTHS
     ]
-    assert max(sizes) < 1.03 * min(sizes)
+    assert max(sizes) < 1.02 * min(sizes)
 
 
 @pytest.mark.parametrize("name", ["untied", "Transformer", "sinusoidal"])
