@@ -157,12 +157,6 @@ experiment = Experiment(
             for seed in SEEDS
             for reach in REACHES
         },
-        "network, 2048 wide": {  # is it too narrow? ten passes, half of what 512 had
-            f"{REACHES_FROM} words, seed {seed}": partial(
-                score, network, REACHES_FROM, seed, REACH, EPOCHS, 2048
-            )
-            for seed in SEEDS
-        },
         "network, 30 passes": {  # does the network only need more time?
             f"{SIZES[-1]} words, seed {seed}": partial(
                 score, network, SIZES[-1], seed, REACH, 30

@@ -1,6 +1,5 @@
 """Scores: the model is right, and its score is not."""
 
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 from functools import cache
 
@@ -52,16 +51,17 @@ def variants_in_train_and_test():
     Caught by: `no_word_is_in_two_parts`.
     """
 
+    right = load_pronunciation
+
     @cache
     def by_line(stress=False, path=None):
-        lines = Counter()
-
-        def part_of_line(word):
-            lines[word] += 1
-            return part(f"{word}({lines[word]})" if lines[word] > 1 else word)
-
-        with replaced((part, part_of_line)):
-            return load_pronunciation.__wrapped__(stress, path)
+        split = {"train": {}, "validation": {}, "test": {}}
+        for words in right(stress, path).values():
+            for word, variants in words.items():
+                for n, variant in enumerate(variants, 1):
+                    line = f"{word}({n})" if n > 1 else word
+                    split[part(line)].setdefault(word, []).append(variant)
+        return split
 
     return replaced((load_pronunciation, by_line))
 
